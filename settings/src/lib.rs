@@ -1,0 +1,1 @@
+//! Reads an application's connectivity settings.

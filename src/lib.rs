@@ -1,0 +1,1 @@
+//! The connectivity layer of Mbed Cloud Client devices.
