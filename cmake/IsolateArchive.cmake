@@ -1,0 +1,71 @@
+# Makes the archive that applications link out of the one that cargo made: one object that defines nothing but the public
+# symbols. Without this an application that has a Mbed TLS of its own would link, and call the wrong one.
+#
+# mcc_isolate_archive(<cargo's archive> <archive to write> <list of public symbols> <keep debug information>)
+# Uses CMAKE_C_COMPILER, CMAKE_C_COMPILER_TARGET, CMAKE_C_FLAGS, CMAKE_SYSROOT, CMAKE_OBJCOPY, CMAKE_AR and CMAKE_NM.
+# Errors: a tool that fails, with its output; a public symbol that cargo's archive does not define.
+function(mcc_isolate_archive from to symbols keep_debug)
+    cmake_path(GET to PARENT_PATH folder)
+    set(work "${folder}/isolate")
+    file(REMOVE_RECURSE "${work}")
+    file(MAKE_DIRECTORY "${work}")
+    file(STRINGS "${symbols}" names REGEX "^[A-Za-z_]")
+
+    # The compiler, not ld: where clang is installed, plain ld loads its plugin and stumbles over the bitcode in Rust's objects.
+    separate_arguments(flags UNIX_COMMAND "${CMAKE_C_FLAGS}")
+    list(FILTER flags EXCLUDE REGEX "^(-flto|-fsanitize|-fprofile|--coverage|-fuse-ld)")
+    if(CMAKE_C_COMPILER_TARGET)
+        list(APPEND flags "--target=${CMAKE_C_COMPILER_TARGET}")
+    endif()
+    if(CMAKE_SYSROOT)
+        list(APPEND flags "--sysroot=${CMAKE_SYSROOT}")
+    endif()
+    set(roots "")
+    foreach(name IN LISTS names)
+        list(APPEND roots "-Wl,-u,${name}")
+    endforeach()
+    # Groups dissolved: a group kept under a name that is local here would still be thrown away for another object's.
+    mcc_run("${CMAKE_C_COMPILER}" ${flags} -r -nostdlib -fuse-ld=bfd -Wl,--gc-sections -Wl,--force-group-allocation
+        -Wl,--build-id=none ${roots} "${from}" -o "${work}/mbed_cloud_connectivity.o")
+
+    set(remove -R .llvmbc -R .llvmcmd -R .comment)
+    if(NOT keep_debug)
+        list(APPEND remove --strip-debug)
+    endif()
+    mcc_run("${CMAKE_OBJCOPY}" ${remove} "${work}/mbed_cloud_connectivity.o")
+    # After the bitcode is gone: nm loads the same plugin.
+    execute_process(COMMAND "${CMAKE_NM}" --defined-only --extern-only --format=posix "${work}/mbed_cloud_connectivity.o"
+        OUTPUT_VARIABLE defined COMMAND_ERROR_IS_FATAL ANY)
+    string(REGEX MATCHALL "(^|\n)[^ \n]+" defined "${defined}")
+    list(TRANSFORM defined STRIP)
+    set(missing ${names})
+    list(REMOVE_ITEM missing ${defined})
+    if(missing)
+        list(JOIN missing ", " missing)
+        message(FATAL_ERROR "${symbols} lists symbols that the library does not define: ${missing}. "
+            "Export them from src/ffi, or take them off the list.")
+    endif()
+
+    file(WRITE "${work}/symbols" "")
+    foreach(name IN LISTS names)
+        file(APPEND "${work}/symbols" "${name}\n")
+    endforeach()
+    mcc_run("${CMAKE_OBJCOPY}" "--keep-global-symbols=${work}/symbols" "${work}/mbed_cloud_connectivity.o")
+    if(NOT keep_debug)
+        # A step of its own: only now are the others local, and can go.
+        mcc_run("${CMAKE_OBJCOPY}" --strip-unneeded "${work}/mbed_cloud_connectivity.o")
+    endif()
+    # Under its final name only when it is whole. D: the same bytes for the same input.
+    mcc_run("${CMAKE_AR}" crsD "${work}/libmbed_cloud_connectivity.a" "${work}/mbed_cloud_connectivity.o")
+    file(RENAME "${work}/libmbed_cloud_connectivity.a" "${to}")
+    file(REMOVE_RECURSE "${work}")
+endfunction()
+
+function(mcc_run)
+    execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+    if(NOT result EQUAL 0)
+        list(JOIN ARGN " " command)
+        message(FATAL_ERROR "The library could not be made into one object with public symbols only. This failed:\n${command}\n${output}\n"
+            "It needs GNU ld (ld.bfd) and GNU or LLVM objcopy for the target: install binutils for it.")
+    endif()
+endfunction()

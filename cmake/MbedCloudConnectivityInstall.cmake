@@ -1,0 +1,49 @@
+# What `cmake --install` puts where. Every destination is relative, so that DESTDIR and --prefix work, and the package
+# can be moved as a whole.
+include(CMakePackageConfigHelpers)
+
+set(mcc_package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/MbedCloudConnectivity")
+mcc_read_native_libraries("${PROJECT_SOURCE_DIR}/abi/native-libraries.txt" MCC_NATIVE_LIBRARIES)
+
+configure_package_config_file("${CMAKE_CURRENT_SOURCE_DIR}/cmake/MbedCloudConnectivityConfig.cmake.in"
+    "${CMAKE_CURRENT_BINARY_DIR}/MbedCloudConnectivityConfig.cmake"
+    INSTALL_DESTINATION "${mcc_package_folder}"
+    PATH_VARS CMAKE_INSTALL_BINDIR CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_LIBDIR)
+# Before 1.0 a new minor version may change the interface.
+write_basic_package_version_file("${CMAKE_CURRENT_BINARY_DIR}/MbedCloudConnectivityConfigVersion.cmake"
+    COMPATIBILITY SameMinorVersion)
+
+# pkg-config: relative to the file itself where the library folder is inside the prefix.
+set(MCC_PC_PREFIX "${CMAKE_INSTALL_PREFIX}")
+cmake_path(IS_ABSOLUTE CMAKE_INSTALL_LIBDIR mcc_absolute)
+if(NOT mcc_absolute)
+    file(RELATIVE_PATH MCC_PC_PREFIX "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+    string(REGEX REPLACE "/$" "" MCC_PC_PREFIX "\${pcfiledir}/${MCC_PC_PREFIX}")
+endif()
+foreach(mcc_name IN ITEMS LIBDIR INCLUDEDIR)
+    cmake_path(IS_ABSOLUTE CMAKE_INSTALL_${mcc_name} mcc_absolute)
+    set(MCC_PC_${mcc_name} "${CMAKE_INSTALL_${mcc_name}}")
+    if(NOT mcc_absolute)
+        string(PREPEND MCC_PC_${mcc_name} "\${prefix}/")
+    endif()
+endforeach()
+list(TRANSFORM MCC_NATIVE_LIBRARIES PREPEND "-l" OUTPUT_VARIABLE MCC_PC_LIBRARIES)
+list(JOIN MCC_PC_LIBRARIES " " MCC_PC_LIBRARIES)
+configure_file("${CMAKE_CURRENT_SOURCE_DIR}/cmake/mbed-cloud-connectivity.pc.in"
+    "${CMAKE_CURRENT_BINARY_DIR}/mbed-cloud-connectivity.pc" @ONLY)
+
+install(FILES "${MCC_ARCHIVE}" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(FILES include/mbed_cloud_connectivity.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(PROGRAMS "${MCC_OUTPUT_FOLDER}/mbed-cloud-connectivity-settings" DESTINATION "${CMAKE_INSTALL_BINDIR}")
+install(FILES
+    "${CMAKE_CURRENT_BINARY_DIR}/MbedCloudConnectivityConfig.cmake"
+    "${CMAKE_CURRENT_BINARY_DIR}/MbedCloudConnectivityConfigVersion.cmake"
+    cmake/MbedCloudConnectivityFunctions.cmake
+    cmake/ReadInputs.cmake
+    cmake/WriteSettings.cmake
+    DESTINATION "${mcc_package_folder}")
+install(FILES "${MCC_ARCHIVE}.cmake" DESTINATION "${mcc_package_folder}" RENAME Archive.cmake)
+install(FILES "${CMAKE_CURRENT_BINARY_DIR}/mbed-cloud-connectivity.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(FILES README.md DESTINATION "${CMAKE_INSTALL_DOCDIR}" OPTIONAL)
+install(DIRECTORY docs/ DESTINATION "${CMAKE_INSTALL_DOCDIR}" FILES_MATCHING PATTERN "*.md")
