@@ -187,7 +187,8 @@ impl Verification<'_> {
             let last = index + 1 == self.chain.len();
             let own = dates(link.certificate.not_before, Some(link.certificate.not_after), time, CERTIFICATE);
             // A root that was renewed with its key stands twice among the trusted ones: either will do.
-            if !own.is_empty() && !(last && self.trusted_twin_is_valid(&link.certificate, time)) {
+            let renewed = last && !own.is_empty() && self.trusted_twin_is_valid(&link.certificate, time);
+            if !renewed {
                 flags |= own;
             }
             if last && self.chain.len() > 1 {
