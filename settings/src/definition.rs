@@ -16,7 +16,7 @@ pub(crate) struct Definition {
 }
 
 /// The definitions in force, in order, and the headers that every source file begins with.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Definitions {
     pub defined: Vec<Definition>,
     pub forced_includes: Vec<PathBuf>,

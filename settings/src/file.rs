@@ -39,6 +39,6 @@ fn unreadable(path: &Path, what: &str, named_by: &str, reason: &str) -> Error {
 
 /// The text on one line and not longer than a message bears.
 pub(crate) fn excerpt(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ").replace(char::is_control, "?");
     if line.chars().count() <= 80 { line } else { line.chars().take(77).chain("...".chars()).collect() }
 }

@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn comments_cannot_be_left() {
         assert_eq!(comment("a */ int x; /* \\\n\u{e9}?"), "a *? int x? /? ????");
-        assert_eq!(comment("**/**/"), "**?*?");
+        assert_eq!(comment("**/**/"), "**?**?");
         assert_eq!(comment("mbed_app.json: target_overrides.*.a-b"), "mbed_app.json: target_overrides.*.a-b");
     }
 

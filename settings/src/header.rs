@@ -54,16 +54,31 @@ pub(crate) fn read(
             return Header::default();
         }
     };
-    let read = compiler::with(arguments, |compiler| {
-        let mut reader = Reader { compiler, code: &code, definitions, errors, warnings, header: Header::default() };
+    let owned = definitions.clone();
+    let read = compiler::with(arguments, move |compiler| {
+        let mut reader = Reader {
+            compiler,
+            code: &code,
+            definitions: &owned,
+            errors: Vec::new(),
+            warnings: Vec::new(),
+            header: Header::default(),
+        };
         let result = reader.read();
-        (reader.header, result)
+        reader.errors.extend(result.err());
+        (reader.header, reader.errors, reader.warnings)
     });
-    let (mut header, result) = match read {
-        Ok((header, result)) => (header, result),
-        Err(error) => (Header::default(), Err(error)),
+    let mut header = match read {
+        Ok((header, found, warned)) => {
+            errors.extend(found);
+            warnings.extend(warned);
+            header
+        }
+        Err(error) => {
+            errors.push(error);
+            Header::default()
+        }
     };
-    errors.extend(result.err());
     header.files.extend(inputs.user_config.as_deref().map(absolute));
     header.files.sort();
     header.files.dedup();
@@ -149,8 +164,8 @@ struct Reader<'a> {
     /// The includes.
     code: &'a str,
     definitions: &'a Definitions,
-    errors: &'a mut Vec<Error>,
-    warnings: &'a mut Vec<String>,
+    errors: Vec<Error>,
+    warnings: Vec<String>,
     header: Header,
 }
 
@@ -192,22 +207,33 @@ impl Reader<'_> {
         let definitions: Vec<&Definition> = self.definitions.of(name).collect();
         let in_file =
             scan.defines.iter().rev().filter(|define| define.name == name).find_map(|define| define.place.clone());
+        if let Some(long) = scan.defines.iter().find(|define| define.name == name && define.is_too_long) {
+            let place = long.place.as_ref().map(|(file, line)| format!("{}:{line}: ", file.display()));
+            let message = format!("{}{name} is longer than any value. Correct it.", place.unwrap_or_default());
+            self.errors.push(Error::new(ErrorKind::Value, message));
+            return Ok(());
+        }
         let found = self.compiler.read_macro(self.code, name, pal::helpers())?;
 
         for other in definitions.iter().skip(1) {
             self.compare_definitions(definitions[0], other)?;
         }
-        match (definitions.last(), in_file, &found) {
+        match (definitions.last(), in_file.clone(), &found) {
             (Some(definition), Some(place), _) => self.compare_with_file(definition, place, found.as_ref())?,
             (Some(definition), None, None) => self.undefined(definition),
             _ => {}
         }
         let Some(found) = found else { return Ok(()) };
-        let (text, source) = match (found.place, definitions.last()) {
+        let (text, source) = match (found.place.or(in_file), definitions.last()) {
             (Some((file, line)), _) => (found.text, Source::Header { file, line }),
-            (None, Some(definition)) => (definition.value.clone(), definition.source.clone()),
+            (None, Some(definition)) => (Some(definition.value.clone()), definition.source.clone()),
             (None, None) => return Ok(()),
         };
+        let value = match text.as_deref().map(str::trim) {
+            Some("") => Value::Empty,
+            _ => found.value,
+        };
+        let text = text.unwrap_or_else(|| describe(&value));
         // A setting written twice in headers is legal C with a warning; the last one holds.
         if let Source::Header { .. } = source {
             let redefined = format!("'{name}' macro redefined");
@@ -216,7 +242,6 @@ impl Reader<'_> {
                 self.warnings.extend(redefinitions.map(|found| format!("{}; the last definition holds.", found.text)));
             }
         }
-        let value = if text.trim().is_empty() { Value::Empty } else { found.value };
         self.header.macros.insert(name.to_string(), Found { text, value, source });
         Ok(())
     }
@@ -247,12 +272,12 @@ impl Reader<'_> {
         if let (true, Some(found)) = (may_agree, found) {
             let value = self.compiler.evaluate(self.code, &definition.value, pal::helpers())?;
             let same = matches!(value, Value::Integer(_)) && value == found.value;
-            if same || definition.value.trim() == found.text {
+            if same || found.text.as_deref() == Some(definition.value.trim()) {
                 return Ok(());
             }
         }
         let (file, line) = found.and_then(|found| found.place.clone()).unwrap_or(place);
-        let text = found.map(|found| found.text.clone()).unwrap_or_default();
+        let text = found.and_then(|found| found.text.clone()).unwrap_or("another value".to_string());
         let message = format!(
             "{name} is defined twice: to {} by the {:#}, and to {text} by {}:{line}. \
              The compiler would use the #define and lose the definition: \
@@ -292,6 +317,15 @@ impl Reader<'_> {
             };
             self.warnings.push(format!("{place} is not read: did you mean {meant}?"));
         }
+    }
+}
+
+/// The value where the text cannot be told.
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Integer(value) => value.to_string(),
+        Value::Empty => String::new(),
+        Value::NotInteger(_) => "no integer".to_string(),
     }
 }
 
