@@ -82,6 +82,11 @@ impl Settings {
             let value = setting.value;
             let _ = write!(code, "\n/* {place} */\nextern const uint32_t {name};\nconst uint32_t {name} = {value}u;\n");
         }
+        if !self.keepalive_interval_s.source.is_default() {
+            let name = "mcc_configured_keepalive_interval_source";
+            let text = c_string(&self.keepalive_interval_s.source.to_string());
+            let _ = write!(code, "\nextern const char {name}[];\nconst char {name}[] = {text};\n");
+        }
         if is_empty {
             // A file without any declaration is not C.
             code.push_str("\n/* The application sets nothing: the archive's own values hold. */\n");
@@ -188,6 +193,21 @@ fn comment(text: &str) -> String {
     text.replace("*/", "*?").replace("/*", "/?")
 }
 
+/// A string literal of C. What is not printable ASCII stands as octal numbers, which end after three digits; the question
+/// mark too, as two of them may begin a trigraph.
+fn c_string(text: &str) -> String {
+    let mut literal = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' | b'?' | 0..=31 | 127.. => {
+                let _ = write!(literal, "\\{byte:03o}");
+            }
+            byte => literal.push(char::from(byte)),
+        }
+    }
+    literal + "\""
+}
+
 /// A bracket argument of CMake, which nothing inside is special to.
 fn bracket(text: &str) -> String {
     let mut equals = String::from("=");
@@ -219,6 +239,12 @@ mod tests {
         assert_eq!(comment("a */ int x; /* \\\n\u{e9}?"), "a *? int x? /? ????");
         assert_eq!(comment("**/**/"), "**?**?");
         assert_eq!(comment("mbed_app.json: target_overrides.*.a-b"), "mbed_app.json: target_overrides.*.a-b");
+    }
+
+    #[test]
+    fn literals_of_c_hold_any_text() {
+        assert_eq!(c_string("a.h:12"), "\"a.h:12\"");
+        assert_eq!(c_string("\"\\\n?\u{e9}1"), "\"\\042\\134\\012\\077\\303\\2511\"");
     }
 
     #[test]
