@@ -200,7 +200,7 @@ function(mcc_check_early target)
     if(output)
         message(STATUS "mbed_cloud_connectivity_configure(${target}): ${output}")
     endif()
-    message(STATUS "${target}: keepalive interval ${MBED_CLOUD_CONNECTIVITY_KEEPALIVE_INTERVAL_S} s (${MBED_CLOUD_CONNECTIVITY_KEEPALIVE_INTERVAL_S_SOURCE})")
+    message(STATUS "${target}: keepalive interval ${MBED_CLOUD_CONNECTIVITY_MBED_CLIENT_TCP_KEEPALIVE_INTERVAL} s (${MBED_CLOUD_CONNECTIVITY_MBED_CLIENT_TCP_KEEPALIVE_INTERVAL_SOURCE})")
 endfunction()
 
 # Has CMake write <prefix>-<language>-<config>.cmake when it generates: everything that the settings of a target are read

@@ -1,0 +1,36 @@
+# Shared by the scripts of this folder.
+# shellcheck shell=bash
+set -euo pipefail
+export LC_ALL=C
+
+# Set by CMakeLists.txt beside this file.
+: "${SOURCE:?}" "${WORK:?}" "${ARCHIVE:?}" "${CC:?}" "${PREFIX:?}"
+
+fail() {
+    printf 'FAILED: %s\n' "$*" >&2
+    exit 1
+}
+
+# expect_equal <what> <expected> <seen>
+expect_equal() {
+    [[ $2 == "$3" ]] || fail "$1: expected"$'\n'"$2"$'\n'"and saw"$'\n'"$3"
+    printf 'ok: %s\n' "$1"
+}
+
+# expect_in <what> <needle> <haystack>
+expect_in() {
+    [[ $3 == *"$2"* ]] || fail "$1: expected to find \"$2\" in"$'\n'"$3"
+    printf 'ok: %s\n' "$1"
+}
+
+# A folder of its own for each test, empty.
+fresh_folder() {
+    rm -rf "$WORK"
+    mkdir -p "$WORK"
+    cd "$WORK"
+}
+
+# What a program needs beside the archive.
+native_libraries() {
+    grep -vE '^(#|gcc_s$|c$)' "$SOURCE/abi/native-libraries.txt" | sed 's/^/-l/'
+}

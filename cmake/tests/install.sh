@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Installs into an empty prefix, and through DESTDIR, and looks at what is there.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+fresh_folder
+rm -rf "$PREFIX"
+
+"$CMAKE" --install "$BUILD" --prefix "$PREFIX" >/dev/null
+DESTDIR=$WORK/staging "$CMAKE" --install "$BUILD" --prefix /usr >/dev/null
+
+listing() { (cd "$1" && find . ! -type d | sed -E 's,/lib/[a-z0-9_]+-linux-[a-z]+/,/lib/,' | sort); }
+expect_equal "DESTDIR installs the same files" "$(listing "$PREFIX")" "$(listing "$WORK/staging/usr")"
+expect_equal "DESTDIR keeps to its folder" "usr" "$(ls "$WORK/staging")"
+files=$(listing "$PREFIX")
+for file in bin/mbed-cloud-connectivity-settings include/mbed_cloud_connectivity.h lib/libmbed_cloud_connectivity.a \
+    lib/cmake/MbedCloudConnectivity/MbedCloudConnectivityConfig.cmake \
+    lib/cmake/MbedCloudConnectivity/MbedCloudConnectivityConfigVersion.cmake \
+    lib/cmake/MbedCloudConnectivity/MbedCloudConnectivityFunctions.cmake \
+    lib/pkgconfig/mbed-cloud-connectivity.pc LICENSE; do
+    expect_in "$file" "$file" "$files"
+done
+expect_equal "no file names the build tree" "" "$(grep -rlIF -e "$BUILD" -e "$SOURCE" --include='*.cmake' --include='*.pc' "$PREFIX" || true)"
+expect_in "the settings tool runs" "keepalive" "$("$PREFIX/bin/mbed-cloud-connectivity-settings" --help | tr '[:upper:]' '[:lower:]')$("$PREFIX/bin/mbed-cloud-connectivity-settings" | tr '[:upper:]' '[:lower:]')"

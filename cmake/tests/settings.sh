@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# An application's settings reach the program: settings.sh find-package or settings.sh add-subdirectory.
+# Both must give the same values and the same errors for the same inputs.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+way=$1
+# With a space: paths of applications have them.
+WORK="$WORK/my application"
+fresh_folder
+
+cat >main.c <<'C'
+#include <mbed_cloud_connectivity.h>
+#include <stdio.h>
+int main(void) { printf("%u\n", (unsigned) mcc_keepalive_interval_s()); return 0; }
+C
+application=application
+
+# project <line...>: an application whose CMakeLists.txt has these lines after the library and the program are there.
+project() {
+    {
+        printf 'cmake_minimum_required(VERSION 3.25)\nproject(application C)\n'
+        if [[ $way == find-package ]]; then
+            printf 'find_package(MbedCloudConnectivity 0.1 REQUIRED)\n'
+        else
+            printf 'add_subdirectory("%s" connectivity)\n' "$SOURCE"
+        fi
+        printf 'add_executable(application main.c)\n'
+        printf '%s\n' "$@"
+    } >CMakeLists.txt
+}
+
+configure() {
+    "$CMAKE" -S . -B build -G "$GENERATOR" -D CMAKE_BUILD_TYPE=Debug -D CMAKE_C_COMPILER="$CC" -D CMAKE_PREFIX_PATH="$PREFIX" \
+        -D MBED_CLOUD_CONNECTIVITY_CARGO_TARGET_DIR="$CARGO_FOLDER" >output 2>&1
+}
+
+# Configures and builds; the program must print the interval expected.
+expect_interval() {
+    configure || fail "$1: $(cat output)"
+    expect_rebuilt "$1" "$2"
+}
+
+# Builds only.
+expect_rebuilt() {
+    "$CMAKE" --build build >output 2>&1 || fail "$1: $(cat output)"
+    expect_equal "$1" "$2" "$("./build/$application")"
+}
+
+# Configuring or building must fail, and the output hold each of the words.
+expect_error() {
+    local what=$1 word said
+    shift
+    if configure && "$CMAKE" --build build >>output 2>&1; then
+        fail "$what: no error; $(cat output)"
+    fi
+    # CMake folds its lines; words must be found across them.
+    said=$(tr -s ' \n' '  ' <output)
+    for word in "$@"; do
+        expect_in "$what" "$word" "$said"
+    done
+}
+
+json() { printf '{ "target_overrides": { "*": { "mbed-client.tcp-keepalive-interval": %s } } }\n' "$1"; }
+
+project 'mbed_cloud_connectivity_configure(application)'
+expect_interval "neither: the default" 540
+
+mkdir -p settings
+echo '#include "settings/interval.h"' >mbed_cloud_client_user_config.h
+echo '#define MBED_CLIENT_TCP_KEEPALIVE_INTERVAL (1 * 60)' >settings/interval.h
+expect_interval "the header beside the top-level CMakeLists.txt" 60
+echo '#define MBED_CLIENT_TCP_KEEPALIVE_INTERVAL 61' >settings/interval.h
+expect_rebuilt "a change of a file that the header includes" 61
+echo '#define MBED_CLIENT_TCP_KEEPALIVE_INTERVAL 62' >mbed_cloud_client_user_config.h
+expect_rebuilt "a change of the header" 62
+
+json 70 >mbed_app.json
+expect_error "both" "MBED_CLIENT_TCP_KEEPALIVE_INTERVAL is defined twice" "mbed_cloud_client_user_config.h:1" "mbed_app.json" \
+    "target_overrides.*.mbed-client.tcp-keepalive-interval" "62" "70"
+json 62 >mbed_app.json
+expect_error "both, and equal" "MBED_CLIENT_TCP_KEEPALIVE_INTERVAL is defined twice"
+rm mbed_cloud_client_user_config.h
+expect_interval "the JSON alone" 62
+rm mbed_app.json
+
+echo '#ifdef FAST
+#define MBED_CLIENT_TCP_KEEPALIVE_INTERVAL 5
+#endif' >settings/user.h
+json 6 >settings/app.json
+project 'mbed_cloud_connectivity_configure(application USER_CONFIG settings/user.h APP_JSON settings/app.json)'
+expect_interval "named files, the header's define inactive" 6
+project 'mbed_cloud_connectivity_configure(application USER_CONFIG settings/user.h)' \
+    'target_compile_definitions(application PRIVATE $<$<COMPILE_LANGUAGE:C>:FAST>)'
+expect_interval "a definition of the target, after the call, by a generator expression" 5
+project 'mbed_cloud_connectivity_configure(application DEFINITIONS MBED_CLIENT_TCP_KEEPALIVE_INTERVAL=0)'
+expect_error "a value out of range" "MBED_CLIENT_TCP_KEEPALIVE_INTERVAL" "4294967"
+project 'mbed_cloud_connectivity_configure(application USER_CONFIG settings/no.h)'
+expect_error "a named file that is missing" "settings/no.h" "which is not a file"
+project 'mbed_cloud_connectivity_configure(application HEADER settings/user.h)'
+expect_error "a misspelt argument" "unknown arguments: HEADER" "USER_CONFIG"
+
+if [[ $way == find-package ]]; then
+    project 'mbed_cloud_connectivity_configure(application DEFINITIONS MBED_CLIENT_TCP_KEEPALIVE_INTERVAL=8)' \
+        'add_executable(second main.c)' \
+        'mbed_cloud_connectivity_configure(second DEFINITIONS MBED_CLIENT_TCP_KEEPALIVE_INTERVAL=9)'
+    expect_interval "the first of two programs" 8
+    application=second
+    expect_rebuilt "the second of two programs" 9
+else
+    project 'mbed_cloud_connectivity_configure(application DEFINITIONS MBED_CLIENT_TCP_KEEPALIVE_INTERVAL=8)' \
+        'add_executable(second main.c)' \
+        'mbed_cloud_connectivity_configure(second DEFINITIONS MBED_CLIENT_TCP_KEEPALIVE_INTERVAL=9)'
+    expect_error "a second program with other arguments" "one set of settings" "INTERVAL=8" "INTERVAL=9"
+    project 'mbed_cloud_connectivity_configure(application)' \
+        'add_executable(second main.c)' \
+        'mbed_cloud_connectivity_configure(second)' \
+        'target_compile_definitions(second PRIVATE MBED_CLIENT_TCP_KEEPALIVE_INTERVAL=9)'
+    expect_error "a second program with other definitions" "one set of settings" "[=[540]=]" "[=[9]=]"
+    project 'mbed_cloud_connectivity_configure(application)' \
+        'add_executable(second main.c)' \
+        'mbed_cloud_connectivity_configure(second)' \
+        'target_compile_definitions(second PRIVATE NAME="second")'
+    expect_interval "a second program with the same settings" 540
+fi

@@ -1,0 +1,67 @@
+//! The committed C header is what cbindgen makes of `src/ffi`, and the list of exported symbols agrees with it.
+//!
+//! `script/header` writes the header anew: it runs this test with `WRITE_HEADER=1`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+const HEADER: &str = "include/mbed_cloud_connectivity.h";
+const SYMBOLS: &str = "abi/symbols.txt";
+
+fn read(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn generated() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is valid");
+    let bindings = cbindgen::generate_with_config(root, config).expect("cbindgen reads src/");
+    let mut text = Vec::new();
+    bindings.write(&mut text);
+    String::from_utf8(text).expect("a header is text")
+}
+
+/// The names that are declared in the header as functions.
+fn functions(header: &str) -> BTreeSet<String> {
+    let code: String = header.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+    code.match_indices("mcc_")
+        .filter(|(start, _)| !code[..*start].ends_with(|before: char| before.is_ascii_alphanumeric() || before == '_'))
+        .filter_map(|(start, _)| {
+            let rest = &code[start..];
+            let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')?;
+            rest[end..].starts_with('(').then(|| rest[..end].to_owned())
+        })
+        .collect()
+}
+
+#[test]
+fn the_committed_header_is_what_the_source_says() {
+    let generated = generated();
+    if std::env::var_os("WRITE_HEADER").is_some() {
+        fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join(HEADER), &generated).expect("the header can be written");
+    }
+    let committed = read(HEADER);
+    let differs = committed.lines().zip(generated.lines()).position(|(committed, generated)| committed != generated);
+    assert!(
+        committed == generated,
+        "{HEADER} is not what cbindgen makes of src/ffi, from line {} on. Run script/header and commit the result.",
+        differs.unwrap_or_else(|| committed.lines().count().min(generated.lines().count())) + 1
+    );
+}
+
+#[test]
+fn the_list_of_symbols_is_the_header_and_the_settings_to_override() {
+    let list = read(SYMBOLS);
+    let lines: Vec<&str> = list.lines().collect();
+    let sorted: BTreeSet<&str> = lines.iter().copied().collect();
+    assert_eq!(lines, sorted.iter().copied().collect::<Vec<_>>(), "{SYMBOLS} is not sorted, or names a symbol twice");
+
+    let (configured, listed): (BTreeSet<&str>, BTreeSet<&str>) =
+        sorted.iter().partition(|name| name.starts_with("mcc_configured_"));
+    assert!(!configured.is_empty(), "{SYMBOLS} lists no setting that an application can override");
+    let header = functions(&read(HEADER));
+    let declared: BTreeSet<&str> = header.iter().map(String::as_str).collect();
+    assert_eq!(listed, declared, "{SYMBOLS} (left) and {HEADER} (right) name different functions: correct {SYMBOLS}");
+}
