@@ -110,7 +110,8 @@ function(mcc_configure_build target)
     endif()
 endfunction()
 
-# The library was installed: compiles a small C file into the target, which sets the archive's weak symbols.
+# The library was installed: compiles a small C file into the target, which defines what the archive
+# refers to weakly.
 # Reads the caller's given_*.
 function(mcc_configure_installed target)
     get_property(languages GLOBAL PROPERTY ENABLED_LANGUAGES)
@@ -138,6 +139,14 @@ function(mcc_configure_installed target)
         COMMENT "Reading the connectivity settings of ${target}"
         VERBATIM)
     target_sources("${target}" PRIVATE "${source}")
+    get_target_property(type "${target}" TYPE)
+    if(type STREQUAL "STATIC_LIBRARY")
+        # Weak references take nothing out of an archive: the program that links this one has to ask.
+        get_property(weak_symbols GLOBAL PROPERTY MCC_WEAK_SYMBOLS)
+        list(FILTER weak_symbols INCLUDE REGEX "^mcc_configured_")
+        list(TRANSFORM weak_symbols PREPEND "LINKER:-u,")
+        set_property(TARGET "${target}" APPEND PROPERTY INTERFACE_LINK_OPTIONS ${weak_symbols})
+    endif()
     # Definitions of the target may still come: the early check waits for the end of its directory.
     get_target_property(directory "${target}" SOURCE_DIR)
     foreach(name IN ITEMS USER_CONFIG APP_JSON MBED_TARGET MBED_TARGET_LABELS DEFINITIONS INCLUDE_DIRECTORIES)

@@ -98,6 +98,12 @@ expect_error "a named file that is missing" "settings/no.h" "which is not a file
 project 'mbed_cloud_connectivity_configure(application HEADER settings/user.h)'
 expect_error "a misspelt argument" "unknown arguments: HEADER" "USER_CONFIG"
 
+echo 'int part(void); int part(void) { return 0; }' >part.c
+project 'add_library(part STATIC part.c)' 'mbed_cloud_connectivity_configure(part DEFINITIONS MBED_CLIENT_TCP_KEEPALIVE_INTERVAL=11)' \
+    'target_link_libraries(application part)' \
+    'target_include_directories(application PRIVATE $<TARGET_PROPERTY:mbed_cloud_connectivity::mbed_cloud_connectivity,INTERFACE_INCLUDE_DIRECTORIES>)'
+expect_interval "a static library that is configured, in a program that is not" 11
+
 if [[ $way == find-package ]]; then
     project 'mbed_cloud_connectivity_configure(application DEFINITIONS MBED_CLIENT_TCP_KEEPALIVE_INTERVAL=8)' \
         'add_executable(second main.c)' \
