@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use crate::pk::PrivateKey;
 use crate::x509::{CertificateChain, CertificateInfo, RevocationList, allocate, release};
-use crate::{RANDOM, initialise, raw, static_text};
+use crate::{RANDOM, c_text, initialise, raw};
 
 /// What carries the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl CipherSuite {
             return None;
         }
         // SAFETY: as above; the name is a literal of the library.
-        let name = unsafe { static_text(raw::mbedtls_ssl_get_ciphersuite_name(c_int::from(number))) }?;
+        let name = unsafe { c_text(raw::mbedtls_ssl_get_ciphersuite_name(c_int::from(number))) }?;
         (!name.contains("CBC")).then_some(Self { number, name })
     }
 

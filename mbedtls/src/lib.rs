@@ -76,14 +76,14 @@ pub const fn connection_id_extension() -> u16 {
 /// The random function and its state in the form that the C library takes.
 pub(crate) const RANDOM: raw::mbedtls_f_rng_t = Some(raw::mbedtls_psa_get_random);
 
-/// A text of the C library that lives as long as the program.
+/// A text of the C library.
 ///
 /// # Safety
-/// `text` is null or a terminated string that is never freed or changed.
-pub(crate) unsafe fn static_text(text: *const std::ffi::c_char) -> Option<&'static str> {
+/// `text` is null or a terminated string that is neither freed nor changed for as long as the result is used.
+pub(crate) unsafe fn c_text<'a>(text: *const std::ffi::c_char) -> Option<&'a str> {
     if text.is_null() {
         return None;
     }
-    // SAFETY: not null, and terminated and immortal by this function's own contract.
+    // SAFETY: not null, and terminated and alive by this function's own contract.
     unsafe { CStr::from_ptr(text) }.to_str().ok()
 }

@@ -17,7 +17,7 @@ use crate::config::{CipherSuite, ClientConfig, ProtocolVersion, TransportKind, s
 use crate::error::{Error, ErrorKind};
 use crate::verify::{ChainLink, Verification, VerifyFlags, VerifyHook};
 use crate::x509::{CertificateInfo, allocate, certificate_info, certificates, release};
-use crate::{initialise, raw, static_text};
+use crate::{c_text, initialise, raw};
 
 /// How often a call goes on by itself when the library used up input and gave nothing back for it.
 const TURNS: usize = 64;
@@ -852,7 +852,7 @@ impl Session {
             return None;
         }
         // SAFETY: the context is valid; the name is one of those in the configuration, which the session keeps alive.
-        unsafe { static_text(raw::mbedtls_ssl_get_alpn_protocol(self.ssl.as_ptr())) }
+        unsafe { c_text(raw::mbedtls_ssl_get_alpn_protocol(self.ssl.as_ptr())) }
     }
 
     /// Whether the handshake resumed the session given to [`Session::resume`].

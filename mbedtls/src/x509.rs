@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::time::unix_seconds;
-use crate::{initialise, raw, static_text};
+use crate::{c_text, initialise, raw};
 
 /// One attribute of a name, such as `CN`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -491,7 +491,7 @@ unsafe fn attributes(name: &raw::mbedtls_x509_name) -> Vec<Attribute> {
         // SAFETY: both arguments are valid for the call; the text is of the library's constant tables.
         let short = unsafe {
             let code = raw::mbedtls_oid_get_attr_short_name(&attribute.oid, &mut short);
-            if code == 0 { static_text(short) } else { None }
+            if code == 0 { c_text(short) } else { None }
         };
         let name = short
             .map_or_else(|| identifier.iter().map(|byte| format!("{byte:02X}")).collect::<String>(), ToOwned::to_owned);

@@ -128,6 +128,52 @@ fn a_hook_decides_with_the_servers_random_in_hand() {
 }
 
 #[test]
+fn a_certificate_message_of_16_kilobytes_in_small_records_is_taken() {
+    let pki = Pki::new(Key::Ec);
+    let names: Vec<String> = (0..680).map(|number| format!("DNS:host-{number:04}.example.com")).collect();
+    pki.issue("ca", "large", Key::Ec, &format!("subjectAltName=DNS:localhost,{}", names.join(",")));
+    let size = pki.chain("large.crt").certificates()[0].der.len();
+    assert!((15_500..16_370).contains(&size), "{size}");
+    for version in ["-tls1_2", "-tls1_3"] {
+        for arguments in [&[version, "-rev"][..], &[version, "-rev", "-max_send_frag", "512"]] {
+            let server = Server::openssl(&pki, "large", arguments);
+            let (session, _socket) = establish(pki.client().build().unwrap(), &server);
+            assert_eq!(session.peer_certificates()[0].alternative_names.len(), 681);
+        }
+    }
+}
+
+#[test]
+fn records_without_content_are_no_end() {
+    let pki = Pki::new(Key::Ec);
+    let server = Server::mbedtls(&pki, "server");
+    let (mut session, mut socket) = establish(pki.client().build().unwrap(), &server);
+    let mut buffer = [0; 100];
+    for _ in 0..3 {
+        assert_eq!(read(&mut session, &mut socket, &mut buffer), Ok(Read::Data { size: 4, end_of_record: true }));
+        assert_eq!(&buffer[..4], b"word");
+    }
+    // A flood of them is taken for an attack by the library.
+    let error = read(&mut session, &mut socket, &mut buffer).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidMac);
+    assert_eq!(session.read(&mut socket, &mut buffer), Err(error));
+}
+
+#[test]
+fn a_hook_can_judge_at_the_servers_time() {
+    let pki = Pki::new(Key::Ec);
+    let server = Server::mbedtls(&pki, "server");
+    let mut session = Session::new(pki.client().build().unwrap(), ServerName::Check("localhost")).unwrap();
+    session.set_verify_hook(Box::new(|found| {
+        let random = found.server_random().unwrap();
+        let time = i64::from(u32::from_be_bytes([random[0], random[1], random[2], random[3]]));
+        assert!((time - now()).abs() < 60);
+        found.flags_at(time)
+    }));
+    assert_eq!(handshake(&mut session, &mut server.connect()), Ok(()));
+}
+
+#[test]
 fn an_unknown_authority_is_refused_unless_that_was_asked_for() {
     let pki = Pki::new(Key::Ec);
     pki.root("stranger", Key::Ec);

@@ -169,6 +169,21 @@ impl Server {
         server
     }
 
+    /// A server on the system's Mbed TLS 2.28 (Debian: libmbedtls-dev), compiled on the spot.
+    pub fn mbedtls(pki: &Pki, certificate: &str) -> Self {
+        let program = pki.path("server");
+        let output = Command::new("cc")
+            .arg("-o")
+            .arg(&program)
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/server.c"))
+            .args(["-lmbedtls", "-lmbedx509", "-lmbedcrypto"])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "libmbedtls-dev? {}", String::from_utf8_lossy(&output.stderr));
+        let (certificate, key) = (format!("{certificate}.crt"), format!("{certificate}.key"));
+        Self::start(pki.folder.path(), program.to_str().unwrap(), &[&certificate, &key])
+    }
+
     /// `gnutls-serv`, which cannot say which port it took: one that was free a moment ago.
     pub fn gnutls(pki: &Pki, certificate: &str, arguments: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
