@@ -7,7 +7,7 @@ include("${PARAMETERS}")
 
 # What cargo sees of the environment is what CMake was configured with: a build must not depend on the shell that runs it.
 # A jobserver of make is no use either, its descriptors are not handed down.
-foreach(name IN ITEMS MAKEFLAGS MFLAGS MAKELEVEL MBED_CLOUD_CLIENT_CLANG_TARGET)
+foreach(name IN ITEMS MAKEFLAGS MFLAGS MAKELEVEL CARGO_BUILD_TARGET MBED_CLOUD_CLIENT_CLANG_TARGET)
     unset(ENV{${name}})
 endforeach()
 

@@ -138,14 +138,13 @@ function(mcc_configure_installed target)
         DEPFILE "${source}.d"
         COMMENT "Reading the connectivity settings of ${target}"
         VERBATIM)
-    target_sources("${target}" PRIVATE "${source}")
     get_target_property(type "${target}" TYPE)
     if(type STREQUAL "STATIC_LIBRARY")
-        # Weak references take nothing out of an archive: the program that links this one has to ask.
-        get_property(weak_symbols GLOBAL PROPERTY MCC_WEAK_SYMBOLS)
-        list(FILTER weak_symbols INCLUDE REGEX "^mcc_configured_")
-        list(TRANSFORM weak_symbols PREPEND "LINKER:-u,")
-        set_property(TARGET "${target}" APPEND PROPERTY INTERFACE_LINK_OPTIONS ${weak_symbols})
+        # The library refers to it weakly, and weak references take nothing out of an archive: the program gets the object itself.
+        add_library("${target}_connectivity_settings" OBJECT "${source}")
+        set_property(TARGET "${target}" APPEND PROPERTY INTERFACE_LINK_LIBRARIES "$<TARGET_OBJECTS:${target}_connectivity_settings>")
+    else()
+        target_sources("${target}" PRIVATE "${source}")
     endif()
     # Definitions of the target may still come: the early check waits for the end of its directory.
     get_target_property(directory "${target}" SOURCE_DIR)

@@ -4,7 +4,6 @@ include(CMakePackageConfigHelpers)
 
 set(mcc_package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/MbedCloudConnectivity")
 mcc_read_native_libraries("${PROJECT_SOURCE_DIR}/abi/native-libraries.txt" MCC_NATIVE_LIBRARIES)
-file(STRINGS "${PROJECT_SOURCE_DIR}/abi/weak-symbols.txt" MCC_WEAK_SYMBOLS)
 
 configure_package_config_file("${CMAKE_CURRENT_SOURCE_DIR}/cmake/MbedCloudConnectivityConfig.cmake.in"
     "${CMAKE_CURRENT_BINARY_DIR}/MbedCloudConnectivityConfig.cmake"

@@ -8,10 +8,10 @@ defined=$(awk '$2 !~ /^[Uwv]$/ { print $1 }' <<<"$symbols" | sort)
 expect_equal "global symbols defined are those of abi/symbols.txt" "$(cat "$SOURCE/abi/symbols.txt")" "$defined"
 
 # Everything undefined comes from the C library or the compiler's, but for the weak references to the application.
-for name in libc.so.6 libm.so.6 libgcc_s.so.1 libgcc.a libpthread.so.0 libdl.so.2 ld-linux-x86-64.so.2 ld-linux-aarch64.so.1 ld-linux-armhf.so.3; do
+for name in libc.so.6 libm.so.6 libgcc_s.so.1 libgcc.a crtbeginS.o libpthread.so.0 libdl.so.2 ld-linux-x86-64.so.2 ld-linux-aarch64.so.1 ld-linux-armhf.so.3; do
     file=$("$CC" -print-file-name="$name")
     [[ $file == */* && -e $file ]] || continue
-    if [[ $file == *.a ]]; then
+    if [[ $file == *.[ao] ]]; then
         "$NM" --format=posix --defined-only --extern-only "$file" 2>/dev/null || true
     else
         "$NM" --format=posix --defined-only --dynamic "$file"
