@@ -1,1 +1,27 @@
-//! The connectivity layer of Mbed Cloud Client devices.
+//! The connectivity layer of Mbed Cloud Client devices: connections that stay up, behind a C interface.
+//!
+//! The map; imports go one way, downwards:
+//!
+//! | module | what it is | I/O |
+//! | --- | --- | --- |
+//! | `ffi` | every exported function, one file a face, and the only unsafe code | no |
+//! | [`net`] | sockets, event loop, lookups; `net::driver` alone knows both the core and the sockets | yes |
+//! | [`tls`] | policy over the safe layer of `mbedtls/` | no |
+//! | [`connection`] | the state machine; URI, backoff, order of addresses | no |
+//! | [`keepalive`] | when to ping, when a path is dead | no |
+//! | [`coap`] | messages, ping, framings, signals | no |
+//! | [`error`], [`log`], [`panic`], `settings` | what all of them use | no |
+//!
+//! See `docs/architecture.md` for threads, ownership and errors.
+#![deny(unsafe_code)]
+
+pub mod coap;
+pub mod connection;
+pub mod error;
+mod ffi;
+pub mod keepalive;
+pub mod log;
+pub mod net;
+pub mod panic;
+mod settings;
+pub mod tls;

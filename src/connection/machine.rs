@@ -1,0 +1,685 @@
+//! The transitions.
+
+use super::addresses::{Race, interleave};
+use super::backoff::{self, Backoff};
+use super::endpoint::Host;
+use super::{Input, Link, Lookup, Output, Report, Settings, State, Statistics, Transport};
+use crate::coap::framing::{self, Decoded, Decoder, Framing};
+use crate::coap::message::{self, Type};
+use crate::coap::ping::{self, RecentIds};
+use crate::coap::signal::{self, Signal};
+use crate::error::{Class, Failure, Status};
+use crate::keepalive::{Action, Evidence, Keepalive};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How many answers of our own (Resets, Pongs) may wait to be written; a peer that asks for more and does not read gets no more.
+const MAX_ANSWERS: usize = 16;
+
+/// A connection that stays up.
+#[derive(Debug)]
+pub struct Connection {
+    settings: Settings,
+    random: fastrand::Rng,
+    phase: Phase,
+    keepalive: Keepalive,
+    backoff: Backoff,
+    decoder: Decoder,
+    /// The message that is being written.
+    writing: Option<Writing>,
+    /// A ping that waits to be written.
+    ping: Option<Writing>,
+    /// Answers of our own that wait to be written.
+    answers: VecDeque<Vec<u8>>,
+    /// Messages of the application that wait to be written.
+    queue: VecDeque<(u64, Vec<u8>)>,
+    /// The IDs of messages that the application sent on this link.
+    recent: RecentIds,
+    /// The longest frame that the peer or the record takes.
+    frame_limit: usize,
+    outputs: VecDeque<Output>,
+    statistics: Statistics,
+    next_number: u64,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Idle,
+    Resolving { lookup: Lookup, deadline: Duration },
+    Connecting(Race),
+    Handshaking { link: Link, deadline: Duration, secured: bool, left: VecDeque<SocketAddr> },
+    Ready { link: Link, since: Duration },
+    Waiting { until: Duration },
+    Closed,
+}
+
+#[derive(Debug)]
+enum Writing {
+    Message { ticket: u64, message: Vec<u8> },
+    Ping { message: Vec<u8>, retransmission: bool },
+    Answer,
+}
+
+impl Connection {
+    /// A connection that waits for [`Input::Open`]. The same seed gives the same random numbers.
+    pub fn new(settings: Settings, seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        Self {
+            keepalive: Keepalive::new(settings.keepalive, random.u64(..)),
+            backoff: Backoff::new(settings.backoff),
+            decoder: Decoder::new(settings.framing, settings.max_message_size),
+            random,
+            phase: Phase::Idle,
+            writing: None,
+            ping: None,
+            answers: VecDeque::new(),
+            queue: VecDeque::new(),
+            recent: RecentIds::default(),
+            frame_limit: usize::MAX,
+            outputs: VecDeque::new(),
+            statistics: Statistics::default(),
+            next_number: 1,
+            settings,
+        }
+    }
+
+    /// What it has done so far.
+    pub fn statistics(&self) -> Statistics {
+        Statistics { messages_queued: self.waiting_messages() as u64, ..self.statistics }
+    }
+
+    /// Whether it is over: nothing will come out of it any more.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed) && self.outputs.is_empty()
+    }
+
+    /// Takes an input. Drain [`Self::poll_output`] afterwards.
+    pub fn handle(&mut self, now: Duration, input: Input<'_>) {
+        match input {
+            Input::Open => {
+                if matches!(self.phase, Phase::Idle) {
+                    self.attempt(now);
+                }
+            }
+            Input::Resolved(lookup, addresses) => self.resolved(now, lookup, Ok(addresses)),
+            Input::NotResolved(lookup, failure) => self.resolved(now, lookup, Err(failure)),
+            Input::Connected(link) => self.connected(now, link),
+            Input::Secured(link, record_size) => self.secured(now, link, record_size),
+            Input::Failed(link, failure) => self.link_failed(now, link, failure),
+            Input::Received(link, bytes, end_of_unit) => self.received(now, link, bytes, end_of_unit),
+            Input::Sent(link) => self.sent(now, link),
+            Input::NotSent(link, failure) => self.not_sent(now, link, failure),
+            Input::Send { ticket, message } => self.send(ticket, message),
+            Input::Ping => self.keepalive.ping(),
+            Input::SetKeepalive(interval) => self.keepalive.set_interval(interval),
+            Input::Close => self.close(now),
+        }
+    }
+
+    /// The next thing to do. After [`Output::Wait`] there is nothing more until the next input or the time that it says.
+    pub fn poll_output(&mut self, now: Duration) -> Output {
+        loop {
+            if let Some(output) = self.outputs.pop_front() {
+                return output;
+            }
+            if !self.advance(now) {
+                return Output::Wait(self.next_deadline());
+            }
+        }
+    }
+
+    /// The one place where the next deadline is computed.
+    fn next_deadline(&self) -> Option<Duration> {
+        match &self.phase {
+            Phase::Idle | Phase::Closed => None,
+            Phase::Resolving { deadline, .. } | Phase::Handshaking { deadline, .. } => Some(*deadline),
+            Phase::Connecting(race) => Some(race.next_deadline()),
+            Phase::Ready { .. } => self.keepalive.deadline(),
+            Phase::Waiting { until } => Some(*until),
+        }
+    }
+
+    /// Does what is due now; false if nothing is.
+    fn advance(&mut self, now: Duration) -> bool {
+        match &mut self.phase {
+            Phase::Idle | Phase::Closed => false,
+            Phase::Resolving { deadline, .. } => {
+                let overdue = now >= *deadline;
+                if overdue {
+                    self.fail(now, Status::NameLookupTimeout.into());
+                }
+                overdue
+            }
+            Phase::Connecting(race) => {
+                if race.is_overdue(now) {
+                    self.fail(now, Status::ConnectTimeout.into());
+                    return true;
+                }
+                let link = Link(self.next_number);
+                let Some(address) = race.start(now, link) else { return false };
+                self.next_number += 1;
+                self.outputs.push_back(Output::Connect(link, address));
+                true
+            }
+            Phase::Handshaking { link, deadline, secured, .. } => {
+                if now >= *deadline {
+                    let link = *link;
+                    let status = if *secured { Status::CapabilitiesTimeout } else { Status::HandshakeTimeout };
+                    self.link_failed(now, link, status.into());
+                    return true;
+                }
+                self.write_next(now)
+            }
+            Phase::Ready { .. } => self.keep_alive(now) || self.write_next(now),
+            Phase::Waiting { until } => {
+                let due = now >= *until;
+                if due {
+                    self.attempt(now);
+                }
+                due
+            }
+        }
+    }
+
+    // Getting ready.
+
+    fn attempt(&mut self, now: Duration) {
+        self.statistics.attempts += 1;
+        match &self.settings.host {
+            Host::Address(address) => {
+                let address = SocketAddr::new(*address, self.settings.port);
+                self.connect(now, VecDeque::from([address]));
+            }
+            Host::Name(name) => {
+                let name = name.clone();
+                let lookup = Lookup(self.next_number);
+                self.next_number += 1;
+                self.phase = Phase::Resolving { lookup, deadline: now.saturating_add(self.settings.resolve_timeout) };
+                self.report_state(State::Resolving);
+                self.outputs.push_back(Output::Resolve(lookup, name, self.settings.port));
+            }
+        }
+    }
+
+    fn resolved(&mut self, now: Duration, which: Lookup, result: Result<Vec<SocketAddr>, Failure>) {
+        let Phase::Resolving { lookup, .. } = self.phase else { return };
+        if lookup != which {
+            return;
+        }
+        match result.map(interleave) {
+            Err(failure) => self.fail(now, failure),
+            Ok(addresses) if addresses.is_empty() => self.fail(now, Status::NameNotFound.into()),
+            Ok(mut addresses) => {
+                if self.settings.transport == Transport::Udp {
+                    // Datagrams always "connect": after a path was lost the next attempt begins with the next address.
+                    let count = addresses.len();
+                    addresses.rotate_left(self.backoff.failures() as usize % count);
+                }
+                self.connect(now, addresses);
+            }
+        }
+    }
+
+    fn connect(&mut self, now: Duration, addresses: VecDeque<SocketAddr>) {
+        let deadline = now.saturating_add(self.settings.connect_timeout);
+        self.phase = Phase::Connecting(Race::new(addresses, now, deadline));
+        self.report_state(State::Connecting);
+    }
+
+    fn connected(&mut self, now: Duration, link: Link) {
+        let Phase::Connecting(race) = &self.phase else { return };
+        if !race.is_running(link) {
+            return;
+        }
+        let Phase::Connecting(race) = std::mem::replace(&mut self.phase, Phase::Idle) else { return };
+        let (losers, left) = race.win(link);
+        self.outputs.extend(losers.into_iter().map(Output::CloseLink));
+        self.decoder = Decoder::new(self.settings.framing, self.settings.max_message_size);
+        self.recent = RecentIds::default();
+        self.frame_limit = usize::MAX;
+        let secured = !self.settings.secure;
+        if secured && self.settings.framing != Framing::Rfc8323 {
+            return self.ready(now, link);
+        }
+        let deadline = now.saturating_add(self.settings.handshake_timeout);
+        self.phase = Phase::Handshaking { link, deadline, secured, left };
+        self.report_state(State::Handshaking);
+        if secured {
+            self.exchange_capabilities();
+        } else {
+            self.outputs.push_back(Output::Secure(link));
+        }
+    }
+
+    fn secured(&mut self, now: Duration, which: Link, record_size: usize) {
+        let Phase::Handshaking { link, secured, .. } = &mut self.phase else { return };
+        if *link != which || *secured {
+            return;
+        }
+        *secured = true;
+        let link = *link;
+        if self.settings.framing == Framing::Rfc8323 {
+            return self.exchange_capabilities();
+        }
+        if self.settings.framing == Framing::Record {
+            self.frame_limit = record_size;
+        }
+        self.ready(now, link);
+    }
+
+    /// RFC 8323 section 5.3: a CSM is the first message that each side sends.
+    fn exchange_capabilities(&mut self) {
+        self.frame_limit = signal::BASE_MAX_MESSAGE_SIZE;
+        let limit = u32::try_from(self.settings.max_message_size).unwrap_or(u32::MAX);
+        self.answers.push_back(signal::capabilities(limit));
+    }
+
+    fn ready(&mut self, now: Duration, link: Link) {
+        self.phase = Phase::Ready { link, since: now };
+        self.statistics.connections += 1;
+        self.keepalive.restart(now);
+        self.report_state(State::Ready);
+    }
+
+    // Writing.
+
+    fn send(&mut self, ticket: u64, message: Vec<u8>) {
+        let refused = match self.phase {
+            Phase::Closed => Some(Status::Closed),
+            Phase::Waiting { .. } if !self.settings.keep_queued => Some(Status::NotConnected),
+            _ if self.waiting_messages() >= self.settings.queue_limit => Some(Status::QueueFull),
+            _ => None,
+        };
+        match refused {
+            Some(status) => self.report_failed(ticket, status.into()),
+            None => self.queue.push_back((ticket, message)),
+        }
+    }
+
+    /// How many messages of the application are not reported yet.
+    fn waiting_messages(&self) -> usize {
+        self.queue.len() + usize::from(matches!(self.writing, Some(Writing::Message { .. })))
+    }
+
+    /// Hands the next frame to the driver, if there is one and none is on its way; false if not.
+    fn write_next(&mut self, now: Duration) -> bool {
+        let (link, ready) = match self.phase {
+            Phase::Ready { link, .. } => (link, true),
+            Phase::Handshaking { link, .. } => (link, false),
+            _ => return false,
+        };
+        if self.writing.is_some() {
+            return false;
+        }
+        let writing = if let Some(ping) = self.ping.take_if(|_| ready) {
+            ping
+        } else if let Some(answer) = self.answers.pop_front() {
+            return self.write(link, &answer, Writing::Answer);
+        } else if let Some((ticket, message)) = if ready { self.queue.pop_front() } else { None } {
+            Writing::Message { ticket, message }
+        } else {
+            return false;
+        };
+        match writing {
+            Writing::Ping { message, retransmission } => {
+                if !retransmission {
+                    self.statistics.pings_sent += 1;
+                    self.outputs.push_back(Output::Report(Report::PingSent));
+                }
+                self.keepalive.on_ping_written(now);
+                self.write(link, &message, Writing::Ping { message: Vec::new(), retransmission })
+            }
+            Writing::Message { ticket, message } => {
+                if let Ok(header) = message::check(&message) {
+                    self.recent.note(&header);
+                }
+                let copy = message.clone();
+                self.write(link, &copy, Writing::Message { ticket, message })
+            }
+            Writing::Answer => true,
+        }
+    }
+
+    fn write(&mut self, link: Link, message: &[u8], writing: Writing) -> bool {
+        let frame = framing::encode(self.settings.framing, message).filter(|frame| frame.len() <= self.frame_limit);
+        match (frame, writing) {
+            (Some(frame), writing) => {
+                self.writing = Some(writing);
+                self.outputs.push_back(Output::Write(link, frame));
+            }
+            (None, Writing::Message { ticket, .. }) => self.report_failed(ticket, Status::MessageTooLarge.into()),
+            (None, _) => {}
+        }
+        true
+    }
+
+    fn sent(&mut self, now: Duration, which: Link) {
+        if self.link() != Some(which) {
+            return;
+        }
+        let Some(writing) = self.writing.take() else { return };
+        self.keepalive.on_sent(now);
+        if let Writing::Message { ticket, .. } = writing {
+            self.statistics.messages_sent += 1;
+            self.outputs.push_back(Output::Report(Report::Sent { ticket }));
+        }
+    }
+
+    fn not_sent(&mut self, now: Duration, which: Link, failure: Failure) {
+        if self.link() != Some(which) {
+            return;
+        }
+        match self.writing.take() {
+            Some(Writing::Message { ticket, .. }) => self.report_failed(ticket, failure),
+            // "A send that fails counts as a failed ping."
+            Some(Writing::Ping { .. }) => {
+                self.keepalive.on_send_failed(now);
+            }
+            Some(Writing::Answer) | None => {}
+        }
+    }
+
+    // Keepalive.
+
+    /// Does what the keepalive says; false if it has nothing to do now.
+    fn keep_alive(&mut self, now: Duration) -> bool {
+        match self.keepalive.poll(now).0 {
+            Action::Wait => false,
+            Action::SendPing { message_id, retransmission } => {
+                let message = if self.settings.framing == Framing::Rfc8323 {
+                    signal::ping(&message_id.to_be_bytes())
+                } else {
+                    ping::encode(message_id).to_vec()
+                };
+                self.ping = Some(Writing::Ping { message, retransmission });
+                true
+            }
+            Action::PathDead => {
+                let reason = Status::PathSilent.into();
+                self.report_ping_lost(reason);
+                self.fail(now, reason);
+                true
+            }
+        }
+    }
+
+    // Receiving.
+
+    fn received(&mut self, now: Duration, which: Link, mut bytes: &[u8], end_of_unit: bool) {
+        while self.link() == Some(which) {
+            match self.decoder.decode(&mut bytes, end_of_unit) {
+                Ok(None) => return,
+                Ok(Some(Decoded::Message(message))) => {
+                    if self.settings.framing == Framing::Rfc8323 {
+                        self.rfc8323_message(now, message);
+                    } else {
+                        self.rfc7252_message(now, message);
+                    }
+                }
+                Ok(Some(Decoded::Oversize(size))) => {
+                    self.statistics.oversize_dropped += 1;
+                    self.outputs.push_back(Output::Report(Report::Dropped { size }));
+                }
+                Err(framing::Broken) => self.abort(now, Status::ProtocolViolation.into(), None),
+            }
+            if bytes.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn rfc7252_message(&mut self, now: Duration, message: Vec<u8>) {
+        let header = match message::check(&message) {
+            Ok(header) => header,
+            Err(_) => {
+                self.statistics.format_errors += 1;
+                // RFC 7252 section 4.2: "rejecting a Confirmable message is effected by sending a matching Reset message".
+                if let Some((Type::Confirmable, message_id)) = message::peek(&message) {
+                    self.answer(ping::reset(message_id).to_vec());
+                }
+                return;
+            }
+        };
+        if header.kind == Type::Confirmable && header.is_empty() {
+            self.keepalive.on_received(now, Evidence::Traffic);
+            if self.answer(ping::reset(header.message_id).to_vec()) {
+                self.statistics.peer_pings_answered += 1;
+            }
+            return;
+        }
+        if self.keepalive.unanswered().is_some_and(|message_id| ping::matches(&message, message_id)) {
+            return self.ping_answered(now);
+        }
+        let proof = !header.is_answer() || self.recent.contains(header.message_id);
+        self.keepalive.on_received(now, if proof { Evidence::Traffic } else { Evidence::None });
+        self.deliver(message);
+    }
+
+    fn rfc8323_message(&mut self, now: Duration, message: Vec<u8>) {
+        let handshaking = matches!(self.phase, Phase::Handshaking { .. });
+        let code = message[1];
+        if code == 0 && !handshaking {
+            // RFC 8323 section 3.4: Empty messages "MUST be ignored by the recipient", but the path carried them.
+            self.keepalive.on_received(now, Evidence::Traffic);
+            return;
+        }
+        if message::check_with_signals(&message).is_err() {
+            self.statistics.format_errors += 1;
+            if handshaking {
+                self.abort(now, Status::ProtocolViolation.into(), None);
+            }
+            return;
+        }
+        if code >> 5 == 7 {
+            return match signal::read(&message) {
+                Some(signal) => self.signal(now, signal),
+                None => self.statistics.format_errors += 1,
+            };
+        }
+        if handshaking {
+            // RFC 8323 section 5.3: the first message has to be a CSM.
+            return self.abort(now, Status::ProtocolViolation.into(), None);
+        }
+        self.keepalive.on_received(now, Evidence::Traffic);
+        self.deliver(message);
+    }
+
+    fn signal(&mut self, now: Duration, signal: Signal) {
+        match (&self.phase, signal) {
+            (_, Signal::Abort) => self.fail_link(now, Status::Aborted.into()),
+            (_, Signal::BadOption { number, capabilities }) => {
+                self.abort(now, Status::ProtocolViolation.into(), capabilities.then_some(number));
+            }
+            (phase, Signal::Capabilities { max_message_size }) => {
+                if let Some(size) = max_message_size {
+                    self.frame_limit = usize::try_from(size).unwrap_or(usize::MAX);
+                }
+                if let Phase::Handshaking { link, .. } = *phase {
+                    return self.ready(now, link);
+                }
+                self.keepalive.on_received(now, Evidence::Traffic);
+            }
+            (Phase::Handshaking { .. }, _) => self.abort(now, Status::ProtocolViolation.into(), None),
+            (_, Signal::Ping { token }) => {
+                self.keepalive.on_received(now, Evidence::Traffic);
+                if self.answer(signal::pong(&token)) {
+                    self.statistics.peer_pings_answered += 1;
+                }
+            }
+            (_, Signal::Pong { token }) => {
+                // libcoap's Pong leaves the token out; one with another token answers nothing that was asked.
+                let ours = self.keepalive.unanswered().map(u16::to_be_bytes);
+                if ours.is_some_and(|ours| token.is_empty() || token == ours) {
+                    self.ping_answered(now);
+                }
+            }
+            (_, Signal::Release { hold_off_s }) => {
+                let hold_off = Duration::from_secs(hold_off_s.unwrap_or(0).into());
+                self.fail_and_stay_away(now, Status::Released.into(), hold_off);
+            }
+            (_, Signal::Unknown) => {
+                self.keepalive.on_received(now, Evidence::Traffic);
+            }
+        }
+    }
+
+    fn ping_answered(&mut self, now: Duration) {
+        if let Some(round_trip) = self.keepalive.on_received(now, Evidence::Answer) {
+            self.statistics.pings_answered += 1;
+            self.statistics.round_trip = round_trip;
+            self.outputs.push_back(Output::Report(Report::PingAnswered { round_trip }));
+        }
+    }
+
+    /// False if too many answers wait already.
+    fn answer(&mut self, message: Vec<u8>) -> bool {
+        let room = self.answers.len() < MAX_ANSWERS;
+        if room {
+            self.answers.push_back(message);
+        }
+        room
+    }
+
+    fn deliver(&mut self, message: Vec<u8>) {
+        self.statistics.messages_received += 1;
+        self.outputs.push_back(Output::Deliver(message));
+    }
+
+    // Ending.
+
+    /// The link that is being agreed or is ready.
+    fn link(&self) -> Option<Link> {
+        match self.phase {
+            Phase::Handshaking { link, .. } | Phase::Ready { link, .. } => Some(link),
+            _ => None,
+        }
+    }
+
+    fn link_failed(&mut self, now: Duration, which: Link, failure: Failure) {
+        match &mut self.phase {
+            Phase::Connecting(race) => {
+                if let Some(failure) = race.fail(now, which, failure) {
+                    self.fail(now, failure);
+                }
+            }
+            Phase::Handshaking { link, left, .. } if *link == which && !left.is_empty() => {
+                // RFC 8305 looks at TCP only; an address whose TLS fails must not hide one whose TLS works.
+                let left = std::mem::take(left);
+                self.outputs.push_back(Output::CloseLink(which));
+                self.drop_writes_of_link();
+                self.connect(now, left);
+            }
+            Phase::Handshaking { link, .. } | Phase::Ready { link, .. } if *link == which => {
+                self.fail_link(now, failure)
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends the link with an Abort where the framing has one (RFC 8323 section 5.6).
+    fn abort(&mut self, now: Duration, failure: Failure, bad_option: Option<u16>) {
+        if let (Framing::Rfc8323, Some(link), None) = (self.settings.framing, self.link(), &self.writing) {
+            let frame = framing::encode(self.settings.framing, &signal::abort(bad_option));
+            self.outputs.extend(frame.map(|frame| Output::Write(link, frame)));
+        }
+        self.fail_link(now, failure);
+    }
+
+    fn fail_link(&mut self, now: Duration, failure: Failure) {
+        if self.keepalive.on_send_failed(now) {
+            self.report_ping_lost(failure);
+        }
+        self.fail(now, failure);
+    }
+
+    fn fail(&mut self, now: Duration, failure: Failure) {
+        self.fail_and_stay_away(now, failure, Duration::ZERO);
+    }
+
+    /// The attempt or the connection is over; the next attempt comes after the backoff, and not before `hold_off` is over.
+    fn fail_and_stay_away(&mut self, now: Duration, failure: Failure, hold_off: Duration) {
+        let established = self.close_links(now);
+        self.settle_messages(failure);
+        let peer_closed = established && failure.status.class() == Class::ClosedByPeer;
+        let hold_off = hold_off.min(self.settings.backoff.cap);
+        let wait = self.backoff.next(peer_closed, &mut self.random).max(hold_off);
+        self.phase = Phase::Waiting { until: now.saturating_add(wait) };
+        self.statistics.state = State::Waiting;
+        self.outputs.push_back(Output::Report(Report::State {
+            state: State::Waiting,
+            reason: Some(failure),
+            next_attempt: wait,
+        }));
+    }
+
+    fn close(&mut self, now: Duration) {
+        if matches!(self.phase, Phase::Closed) {
+            return;
+        }
+        self.settings.keep_queued = false;
+        self.close_links(now);
+        let failure = Status::Closed.into();
+        self.settle_messages(failure);
+        self.phase = Phase::Closed;
+        self.statistics.state = State::Closed;
+        self.outputs.push_back(Output::Report(Report::State {
+            state: State::Closed,
+            reason: Some(failure),
+            next_attempt: Duration::ZERO,
+        }));
+    }
+
+    /// Closes what is open. True if the connection was ready.
+    fn close_links(&mut self, now: Duration) -> bool {
+        match std::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Connecting(race) => self.outputs.extend(race.links().map(Output::CloseLink)),
+            Phase::Handshaking { link, .. } => self.outputs.push_back(Output::CloseLink(link)),
+            Phase::Ready { link, since } => {
+                self.outputs.push_back(Output::CloseLink(link));
+                if now.saturating_sub(since) >= backoff::STABLE {
+                    self.backoff.reset();
+                }
+                return true;
+            }
+            Phase::Idle | Phase::Resolving { .. } | Phase::Waiting { .. } | Phase::Closed => {}
+        }
+        false
+    }
+
+    /// Each message that waits is kept for the next connection or reported as failed.
+    fn settle_messages(&mut self, failure: Failure) {
+        self.drop_writes_of_link();
+        if !self.settings.keep_queued {
+            for (ticket, _) in std::mem::take(&mut self.queue) {
+                self.report_failed(ticket, failure);
+            }
+        }
+    }
+
+    /// What was written in part never arrives as a message: the application's goes back to the front of the queue.
+    fn drop_writes_of_link(&mut self) {
+        if let Some(Writing::Message { ticket, message }) = self.writing.take() {
+            self.queue.push_front((ticket, message));
+        }
+        self.ping = None;
+        self.answers.clear();
+    }
+
+    // Reporting.
+
+    fn report_state(&mut self, state: State) {
+        self.statistics.state = state;
+        self.outputs.push_back(Output::Report(Report::State { state, reason: None, next_attempt: Duration::ZERO }));
+    }
+
+    fn report_failed(&mut self, ticket: u64, reason: Failure) {
+        self.statistics.messages_failed += 1;
+        self.outputs.push_back(Output::Report(Report::Failed { ticket, reason }));
+    }
+
+    fn report_ping_lost(&mut self, reason: Failure) {
+        self.statistics.pings_lost += 1;
+        self.outputs.push_back(Output::Report(Report::PingLost { reason }));
+    }
+}

@@ -1,0 +1,25 @@
+//! The C interface: every exported function, and the only unsafe code of this crate.
+//!
+//! One file a face; `handle` and `pointer` hold every conversion of a pointer, and each function runs inside [`crate::panic::guard`].
+#![allow(non_camel_case_types, unsafe_code)]
+
+pub mod coap;
+mod configured;
+pub mod connection;
+pub mod context;
+pub mod event;
+mod handle;
+pub mod keepalive;
+pub mod log;
+
+mod pointer;
+pub mod status;
+pub mod version;
+
+use crate::error::Status;
+use status::mcc_status_t;
+
+/// Runs the body of an exported function that returns a status.
+fn status_of_result(body: impl FnOnce() -> Result<(), Status>) -> mcc_status_t {
+    crate::panic::guard(mcc_status_t::MCC_ERR_INTERNAL, || body().err().unwrap_or(Status::Ok).into())
+}

@@ -1,0 +1,269 @@
+//! When to ping, and when a path is dead. No I/O and no clock: the caller says what time it is, as a [`Duration`] since any fixed
+//! moment, and asks what to do.
+//!
+//! A ping is due one interval after the last message sent or the last one received, whichever was earlier: sending keeps a NAT's
+//! mapping, only receiving proves the path.
+
+mod retransmission;
+
+use retransmission::Retransmission;
+use std::time::Duration;
+
+/// The largest interval in seconds: it has to fit 32 bits in milliseconds.
+pub const MAXIMUM_INTERVAL_S: u32 = 4_294_967;
+/// The shortest interval over datagrams in seconds (RFC 8085 section 3.5: not more often than every 15 seconds).
+pub const MINIMUM_DATAGRAM_INTERVAL_S: u32 = 15;
+/// The interval over datagrams unless set: below the 30 s after which common NATs forget.
+pub const DATAGRAM_INTERVAL: Duration = Duration::from_secs(25);
+
+/// How a keepalive works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// The time without traffic after which a ping is due; none: no pings but those asked for.
+    pub interval: Option<Duration>,
+    /// By how much at most an interval is shortened at random, in percent.
+    pub jitter_percent: u32,
+    /// How the answer is awaited.
+    pub answer: Answer,
+}
+
+/// How the answer to a ping is awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The transport repeats what is lost: one ping, and this long for its answer.
+    Within(Duration),
+    /// The transport does not: the ping is retransmitted as RFC 7252 section 4.2 has it.
+    Retransmitted,
+}
+
+/// What a message that came in proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// It answers the ping.
+    Answer,
+    /// It is valid and not the ping's answer.
+    Traffic,
+    /// Nothing: it is malformed, or answers what was never sent.
+    None,
+}
+
+/// What is to be done now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing until the time beside it.
+    Wait,
+    /// Send the ping with this message ID.
+    SendPing {
+        /// The message ID.
+        message_id: u16,
+        /// Whether it went out before.
+        retransmission: bool,
+    },
+    /// Nothing came back in time: the path is dead until [`Keepalive::restart`].
+    PathDead,
+}
+
+/// The keepalive of one path.
+#[derive(Debug)]
+pub struct Keepalive {
+    settings: Settings,
+    random: fastrand::Rng,
+    now: Option<Duration>,
+    last_sent: Duration,
+    last_received: Duration,
+    /// By how many millionths this interval is shortened; drawn anew for each ping.
+    shortened: u64,
+    ping: Ping,
+    /// The latest ping whose answer has not come, and when it went out last.
+    unanswered: Option<(u16, Duration)>,
+    next_message_id: u16,
+}
+
+#[derive(Debug)]
+enum Ping {
+    /// None is awaited.
+    Idle,
+    /// One was asked for.
+    Asked,
+    /// One went out, or is on its way, and nothing has come in since.
+    Outstanding { deadline: Duration, retransmission: Option<Retransmission> },
+    /// One was lost.
+    Lost,
+}
+
+impl Keepalive {
+    /// A keepalive whose time begins with the first call that says what time it is. The same seed gives the same random numbers.
+    pub fn new(settings: Settings, seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let next_message_id = random.u16(..);
+        let mut keepalive = Self {
+            settings,
+            random,
+            now: None,
+            last_sent: Duration::ZERO,
+            last_received: Duration::ZERO,
+            shortened: 0,
+            ping: Ping::Idle,
+            unanswered: None,
+            next_message_id,
+        };
+        keepalive.draw();
+        keepalive
+    }
+
+    /// A new connection stands: nothing is outstanding, and the interval begins now.
+    pub fn restart(&mut self, now: Duration) {
+        let now = self.at(now);
+        self.last_sent = now;
+        self.last_received = now;
+        self.ping = Ping::Idle;
+        self.unanswered = None;
+        self.draw();
+    }
+
+    /// A message was sent.
+    pub fn on_sent(&mut self, now: Duration) {
+        self.last_sent = self.at(now);
+    }
+
+    /// A message came in. Gives the round-trip time if it answered the ping.
+    pub fn on_received(&mut self, now: Duration, evidence: Evidence) -> Option<Duration> {
+        let now = self.at(now);
+        if evidence == Evidence::None || matches!(self.ping, Ping::Lost) {
+            return None;
+        }
+        self.last_received = now;
+        // Any valid message that comes in while a ping is outstanding proves the path; its answer may still come, for its time.
+        if matches!(self.ping, Ping::Outstanding { .. }) {
+            self.ping = Ping::Idle;
+            self.draw();
+        }
+        let (_, sent) = self.unanswered.take_if(|_| evidence == Evidence::Answer)?;
+        Some(now.saturating_sub(sent))
+    }
+
+    /// The ping that [`Self::poll`] gave went to the transport only now.
+    pub fn on_ping_written(&mut self, now: Duration) {
+        let now = self.at(now);
+        if let Some((_, sent)) = &mut self.unanswered {
+            *sent = now;
+        }
+    }
+
+    /// The ping could not be sent: it counts as lost. False if none is outstanding.
+    pub fn on_send_failed(&mut self, now: Duration) -> bool {
+        self.at(now);
+        let outstanding = matches!(self.ping, Ping::Outstanding { .. });
+        if outstanding {
+            self.ping = Ping::Lost;
+        }
+        outstanding
+    }
+
+    /// Asks for a ping now. One that is outstanding counts for it.
+    pub fn ping(&mut self) {
+        if matches!(self.ping, Ping::Idle) {
+            self.ping = Ping::Asked;
+        }
+    }
+
+    /// Changes the interval; it counts from the latest traffic.
+    pub fn set_interval(&mut self, interval: Option<Duration>) {
+        self.settings.interval = interval;
+    }
+
+    /// The message ID of the latest ping, as long as its answer has not come.
+    pub fn unanswered(&self) -> Option<u16> {
+        self.unanswered.map(|(message_id, _)| message_id)
+    }
+
+    /// What is due, and when to ask again if nothing else happens before; no time: never.
+    pub fn poll(&mut self, now: Duration) -> (Action, Option<Duration>) {
+        let now = self.at(now);
+        let action = self.act(now);
+        (action, self.deadline())
+    }
+
+    /// When something is due if nothing happens before.
+    pub fn deadline(&self) -> Option<Duration> {
+        match &self.ping {
+            Ping::Idle => self.ping_due(),
+            Ping::Asked => self.now,
+            Ping::Outstanding { deadline, retransmission, .. } => {
+                Some(retransmission.as_ref().and_then(Retransmission::due).unwrap_or(*deadline))
+            }
+            Ping::Lost => None,
+        }
+    }
+
+    fn act(&mut self, now: Duration) -> Action {
+        let due = self.ping_due();
+        match &mut self.ping {
+            Ping::Idle if due.is_none_or(|due| now < due) => Action::Wait,
+            Ping::Idle | Ping::Asked => self.send(now),
+            Ping::Outstanding { deadline, .. } if now >= *deadline => {
+                self.ping = Ping::Lost;
+                Action::PathDead
+            }
+            Ping::Outstanding { retransmission, .. } => {
+                let due = retransmission.as_mut().is_some_and(|retransmission| retransmission.take(now));
+                match &mut self.unanswered {
+                    Some((message_id, sent)) if due => {
+                        *sent = now;
+                        self.last_sent = now;
+                        Action::SendPing { message_id: *message_id, retransmission: true }
+                    }
+                    _ => Action::Wait,
+                }
+            }
+            Ping::Lost => Action::PathDead,
+        }
+    }
+
+    fn send(&mut self, now: Duration) -> Action {
+        let message_id = self.next_message_id;
+        self.next_message_id = self.next_message_id.wrapping_add(1);
+        let (deadline, retransmission) = match self.settings.answer {
+            Answer::Within(timeout) => (now.saturating_add(timeout), None),
+            Answer::Retransmitted => {
+                let retransmission = Retransmission::new(now, self.random.f64());
+                (retransmission.end(), Some(retransmission))
+            }
+        };
+        self.ping = Ping::Outstanding { deadline, retransmission };
+        self.unanswered = Some((message_id, now));
+        self.last_sent = now;
+        Action::SendPing { message_id, retransmission: false }
+    }
+
+    fn ping_due(&self) -> Option<Duration> {
+        let interval = self.settings.interval?;
+        self.now?;
+        let millionths = 1_000_000 - self.shortened;
+        let shortened =
+            u64::try_from(interval.as_micros()).unwrap_or(u64::MAX / 1_000_000) as u128 * u128::from(millionths);
+        let shortened = Duration::from_micros(u64::try_from(shortened / 1_000_000).unwrap_or(u64::MAX));
+        Some(self.last_sent.min(self.last_received).saturating_add(shortened))
+    }
+
+    fn draw(&mut self) {
+        self.shortened = self.random.u64(0..=u64::from(self.settings.jitter_percent) * 10_000);
+    }
+
+    /// The time, which never goes back. The first one is where everything begins.
+    fn at(&mut self, now: Duration) -> Duration {
+        let latest = match self.now {
+            Some(before) => before.max(now),
+            None => {
+                self.last_sent = now;
+                self.last_received = now;
+                now
+            }
+        };
+        self.now = Some(latest);
+        latest
+    }
+}
+
+#[cfg(test)]
+mod tests;

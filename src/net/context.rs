@@ -1,0 +1,491 @@
+//! Contexts: an event loop, on a thread of its own or driven by the caller, and the connections on it.
+//!
+//! The loop alone touches its connections. Every call from elsewhere becomes a command in its inbox.
+
+use super::clock;
+use super::driver::{Driver, Environment};
+use super::reactor::{Reactor, Readiness, Waker};
+use super::socket::TcpOptions;
+use super::thread;
+use crate::coap::framing::{self, Framing, Unsendable};
+use crate::connection::{self, Input, Lookup, Report, State, Statistics, Transport};
+use crate::error::{Failure, Status};
+use crate::{log, panic, tls};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::{JoinHandle, ThreadId};
+use std::time::Duration;
+
+/// What an application is told about a connection.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A message came in, in the format of RFC 7252.
+    Message(&'a [u8]),
+    /// Something else happened.
+    Report(Report),
+}
+
+/// Takes the events of a connection, one at a time, from the thread of the loop.
+pub type Sink = Box<dyn FnMut(Event<'_>) + Send>;
+
+/// Everything that a connection is made of.
+#[derive(Debug, Clone)]
+pub struct ConnectionSettings {
+    /// For the state machine.
+    pub core: connection::Settings,
+    /// For TLS, where it is asked for.
+    pub tls: Option<Arc<tls::Config>>,
+    /// For TCP.
+    pub tcp: TcpOptions,
+}
+
+/// An event loop and the connections on it.
+#[derive(Debug)]
+pub struct Context {
+    inbox: Arc<Inbox>,
+    descriptor: Option<Arc<OwnedFd>>,
+    runner: Runner,
+}
+
+#[derive(Debug)]
+enum Runner {
+    Thread(Mutex<Option<JoinHandle<()>>>),
+    Caller(Mutex<Option<Box<EventLoop>>>),
+}
+
+/// What other threads, and callbacks, want of a loop.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    state: Mutex<InboxState>,
+    waker: Arc<Waker>,
+}
+
+#[derive(Debug, Default)]
+struct InboxState {
+    commands: VecDeque<Command>,
+    /// The thread that runs the loop now.
+    runs_on: Option<ThreadId>,
+    /// The loop has ended.
+    ended: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Command {
+    Open(Box<Opening>),
+    Send { id: u64, ticket: u64, message: Vec<u8> },
+    Ping { id: u64 },
+    SetKeepalive { id: u64, interval: Option<Duration> },
+    Resolved { id: u64, lookup: Lookup, result: Result<Vec<SocketAddr>, Failure> },
+    Close { id: u64 },
+    Stop,
+}
+
+pub(super) struct Opening {
+    id: u64,
+    driver: Driver,
+}
+
+impl std::fmt::Debug for Opening {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Opening({})", self.id)
+    }
+}
+
+impl Inbox {
+    /// Hands a command to the loop; refused when it has ended.
+    pub(super) fn push(&self, command: Command) -> Result<(), Status> {
+        let mut state = lock(&self.state);
+        if state.ended {
+            return Err(Status::InvalidHandle);
+        }
+        state.commands.push_back(command);
+        // From a callback it need not be woken: it looks here before it sleeps.
+        if state.runs_on != Some(std::thread::current().id()) {
+            self.waker.wake();
+        }
+        Ok(())
+    }
+
+    fn is_run_by_this_thread(&self) -> bool {
+        lock(&self.state).runs_on == Some(std::thread::current().id())
+    }
+}
+
+impl Context {
+    /// A context; with a thread of its own it runs at once.
+    pub fn new(own_thread: bool) -> Result<Arc<Self>, Failure> {
+        let reactor = Reactor::new()?;
+        let inbox = Arc::new(Inbox { state: Mutex::default(), waker: reactor.waker() });
+        let descriptor = (!own_thread).then(|| reactor.descriptor());
+        let event_loop = EventLoop::new(Environment::new(reactor, inbox.clone()));
+        let runner = if own_thread {
+            let inbox = inbox.clone();
+            let run = move || panic::guard((), || event_loop.run(&inbox));
+            Runner::Thread(Mutex::new(Some(thread::spawn("mcc-context", run)?)))
+        } else {
+            Runner::Caller(Mutex::new(Some(Box::new(event_loop))))
+        };
+        Ok(Arc::new(Self { inbox, descriptor, runner }))
+    }
+
+    /// The descriptor that is readable when [`Self::process`] has something to do; none for a context with a thread of its own.
+    pub fn descriptor(&self) -> Option<Arc<OwnedFd>> {
+        self.descriptor.clone()
+    }
+
+    /// Does one round of work, and waits for it up to `timeout`; none: as long as it takes.
+    pub fn process(&self, timeout: Option<Duration>) -> Result<(), Failure> {
+        let Runner::Caller(event_loop) = &self.runner else { return Err(Status::WrongState.into()) };
+        let mut event_loop = match event_loop.try_lock() {
+            Ok(event_loop) => event_loop,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(Status::Busy.into()),
+        };
+        let Some(running) = event_loop.as_mut() else { return Err(Status::InvalidHandle.into()) };
+        lock(&self.inbox.state).runs_on = Some(std::thread::current().id());
+        let result = running.turn(timeout);
+        lock(&self.inbox.state).runs_on = None;
+        if running.stopped {
+            *event_loop = None;
+        }
+        result
+    }
+
+    /// A connection that begins with [`Connection::start`].
+    pub fn connection(&self, settings: ConnectionSettings, sink: Sink) -> Result<Arc<Connection>, Failure> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let core = &settings.core;
+        let shared = Arc::new(ConnectionShared {
+            framing: core.framing,
+            queue_limit: core.queue_limit,
+            keep_queued: core.keep_queued,
+            reliable: core.transport == Transport::Tcp,
+            state: Mutex::default(),
+        });
+        let driver = Driver::new(id, settings, sink, shared.clone());
+        let opening = Mutex::new(Some(Box::new(Opening { id, driver })));
+        Ok(Arc::new(Connection { id, inbox: self.inbox.clone(), shared, opening }))
+    }
+
+    /// Ends the loop and everything on it. Every connection reports what is left and that it is closed, before this returns; from a
+    /// callback of this context it happens after the callback.
+    pub fn shut_down(&self) {
+        let from_callback = self.inbox.is_run_by_this_thread();
+        let _ = self.inbox.push(Command::Stop);
+        match &self.runner {
+            _ if from_callback => {}
+            Runner::Thread(thread) => {
+                if let Some(thread) = lock(thread).take() {
+                    let _ = thread.join();
+                }
+            }
+            Runner::Caller(event_loop) => {
+                let mut event_loop = lock(event_loop);
+                if let Some(running) = event_loop.as_mut() {
+                    lock(&self.inbox.state).runs_on = Some(std::thread::current().id());
+                    running.run_commands();
+                    lock(&self.inbox.state).runs_on = None;
+                }
+                *event_loop = None;
+            }
+        }
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+/// A connection as every thread may use it.
+pub struct Connection {
+    id: u64,
+    inbox: Arc<Inbox>,
+    shared: Arc<ConnectionShared>,
+    opening: Mutex<Option<Box<Opening>>>,
+}
+
+/// What the loop and other threads both know of a connection.
+#[derive(Debug)]
+pub(super) struct ConnectionShared {
+    framing: Framing,
+    queue_limit: usize,
+    keep_queued: bool,
+    reliable: bool,
+    state: Mutex<SharedState>,
+}
+
+#[derive(Debug, Default)]
+struct SharedState {
+    statistics: Statistics,
+    /// The tickets of messages that were taken and are not reported yet.
+    unreported: BTreeSet<u64>,
+    last_ticket: u64,
+    /// No message is taken any more.
+    closed: bool,
+}
+
+impl ConnectionShared {
+    pub(super) fn update(&self, statistics: Statistics) {
+        lock(&self.state).statistics = statistics;
+    }
+
+    pub(super) fn reported(&self, ticket: u64) {
+        lock(&self.state).unreported.remove(&ticket);
+    }
+
+    pub(super) fn unreported(&self) -> BTreeSet<u64> {
+        std::mem::take(&mut lock(&self.state).unreported)
+    }
+
+    fn close(&self) {
+        lock(&self.state).closed = true;
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Connection({})", self.id)
+    }
+}
+
+impl Connection {
+    /// Begins. The first event can come before this returns.
+    pub fn start(&self) -> Result<(), Status> {
+        match lock(&self.opening).take() {
+            Some(opening) => self.inbox.push(Command::Open(opening)),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends a message in the format of RFC 7252. `ticket` is told its number before it can be reported.
+    pub fn send(&self, message: &[u8], ticket: impl FnOnce(u64)) -> Result<(), Status> {
+        if message.is_empty() {
+            return Err(Status::EmptyMessage);
+        }
+        framing::check_outgoing(self.shared.framing, message).map_err(|unsendable| match unsendable {
+            Unsendable::TooLarge => Status::MessageTooLarge,
+            Unsendable::Malformed(_) | Unsendable::NoEmptyMessages => Status::InvalidMessage,
+        })?;
+        // Held until the command is in the inbox, so that none comes after the one that closes.
+        let mut state = lock(&self.shared.state);
+        if state.closed {
+            return Err(Status::InvalidHandle);
+        }
+        if state.statistics.state == State::Waiting && !self.shared.keep_queued {
+            return Err(Status::NotConnected);
+        }
+        if state.unreported.len() >= self.shared.queue_limit {
+            return Err(Status::QueueFull);
+        }
+        let number = state.last_ticket + 1;
+        ticket(number);
+        self.inbox.push(Command::Send { id: self.id, ticket: number, message: message.to_vec() })?;
+        state.last_ticket = number;
+        state.unreported.insert(number);
+        Ok(())
+    }
+
+    /// Sends a ping now.
+    pub fn ping(&self) -> Result<(), Status> {
+        if lock(&self.shared.state).statistics.state != State::Ready {
+            return Err(Status::NotConnected);
+        }
+        self.inbox.push(Command::Ping { id: self.id })
+    }
+
+    /// Changes the keepalive interval; none: off.
+    pub fn set_keepalive(&self, interval: Option<Duration>) -> Result<(), Status> {
+        self.inbox.push(Command::SetKeepalive { id: self.id, interval })
+    }
+
+    /// What it has done so far.
+    pub fn statistics(&self) -> Statistics {
+        let state = lock(&self.shared.state);
+        Statistics { messages_queued: state.unreported.len() as u64, ..state.statistics }
+    }
+
+    /// Whether it runs over a transport that repeats what is lost.
+    pub fn is_reliable(&self) -> bool {
+        self.shared.reliable
+    }
+
+    /// Whether it is one of this context's.
+    pub fn is_of(&self, context: &Context) -> bool {
+        Arc::ptr_eq(&self.inbox, &context.inbox)
+    }
+
+    /// Closes it. What is left is reported afterwards, from the loop.
+    pub fn close(&self) {
+        self.shared.close();
+        let _ = self.inbox.push(Command::Close { id: self.id });
+    }
+}
+
+/// The loop.
+struct EventLoop {
+    environment: Environment,
+    drivers: HashMap<u64, Driver>,
+    deadlines: BTreeSet<(Duration, u64)>,
+    ready: Vec<Readiness>,
+    stopped: bool,
+}
+
+impl std::fmt::Debug for EventLoop {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "EventLoop({} connections)", self.drivers.len())
+    }
+}
+
+impl EventLoop {
+    fn new(environment: Environment) -> Self {
+        Self { environment, drivers: HashMap::new(), deadlines: BTreeSet::new(), ready: Vec::new(), stopped: false }
+    }
+
+    fn run(mut self, inbox: &Inbox) {
+        lock(&inbox.state).runs_on = Some(std::thread::current().id());
+        while !self.stopped {
+            if let Err(failure) = self.turn(None) {
+                log::error(format_args!("the event loop ends: {failure}"));
+                self.stop();
+            }
+        }
+    }
+
+    /// One round: waits, then does everything that is due.
+    fn turn(&mut self, timeout: Option<Duration>) -> Result<(), Failure> {
+        self.run_commands();
+        if self.stopped {
+            return Ok(());
+        }
+        self.arm()?;
+        let timeout = if self.environment.hungry.is_empty() { timeout } else { Some(Duration::ZERO) };
+        let mut ready = std::mem::take(&mut self.ready);
+        self.environment.reactor.wait(timeout, &mut ready)?;
+        ready.append(&mut self.environment.hungry);
+        for readiness in ready.drain(..) {
+            if let Some((id, link)) = self.environment.tokens.get(&readiness.token).copied() {
+                self.with(id, |driver, environment| driver.ready(environment, link, readiness));
+            }
+        }
+        self.ready = ready;
+        self.run_deadlines();
+        self.run_commands();
+        if !self.stopped {
+            self.arm()?;
+        }
+        Ok(())
+    }
+
+    /// Sets the timer for what comes next, so that the descriptor is readable then.
+    fn arm(&mut self) -> Result<(), Failure> {
+        if !self.environment.hungry.is_empty() {
+            self.environment.inbox.waker.wake();
+        }
+        self.environment.reactor.set_deadline(self.deadlines.first().map(|(deadline, _)| *deadline))
+    }
+
+    fn run_deadlines(&mut self) {
+        let now = clock::now();
+        while let Some((deadline, id)) = self.deadlines.first().copied().filter(|(deadline, _)| *deadline <= now) {
+            self.with(id, |driver, environment| driver.settle(environment));
+            // Whatever became of it, the same deadline is not taken twice.
+            if self.drivers.get(&id).is_none_or(|driver| driver.deadline != Some(deadline)) {
+                self.deadlines.remove(&(deadline, id));
+            } else {
+                break;
+            }
+        }
+    }
+
+    fn run_commands(&mut self) {
+        while !self.stopped {
+            let Some(command) = lock(&self.environment.inbox.state).commands.pop_front() else { return };
+            self.run_command(command);
+        }
+    }
+
+    fn run_command(&mut self, command: Command) {
+        match command {
+            Command::Open(opening) => {
+                let Opening { id, driver } = *opening;
+                self.drivers.insert(id, driver);
+                self.with(id, |driver, environment| driver.handle(environment, Input::Open));
+            }
+            Command::Send { id, ticket, message } => self.input(id, Input::Send { ticket, message }),
+            Command::Ping { id } => self.input(id, Input::Ping),
+            Command::SetKeepalive { id, interval } => self.input(id, Input::SetKeepalive(interval)),
+            Command::Resolved { id, lookup, result } => match result {
+                Ok(addresses) => self.input(id, Input::Resolved(lookup, addresses)),
+                Err(failure) => self.input(id, Input::NotResolved(lookup, failure)),
+            },
+            Command::Close { id } => self.input(id, Input::Close),
+            Command::Stop => self.stop(),
+        }
+    }
+
+    fn input(&mut self, id: u64, input: Input<'_>) {
+        self.with(id, |driver, environment| driver.handle(environment, input));
+    }
+
+    /// Closes every connection and takes nothing any more. What was accepted before is still reported.
+    fn stop(&mut self) {
+        let inbox = self.environment.inbox.clone();
+        loop {
+            for driver in self.drivers.values() {
+                driver.shared().close();
+            }
+            let command = {
+                let mut state = lock(&inbox.state);
+                state.ended = state.commands.is_empty();
+                state.commands.pop_front()
+            };
+            match command {
+                Some(Command::Stop) => {}
+                Some(command) => self.run_command(command),
+                None => break,
+            }
+        }
+        let ids: Vec<u64> = self.drivers.keys().copied().collect();
+        for id in ids {
+            self.input(id, Input::Close);
+        }
+        self.stopped = true;
+    }
+
+    /// Runs one connection. A panic ends that connection and no other.
+    fn with(&mut self, id: u64, body: impl FnOnce(&mut Driver, &mut Environment)) {
+        let Some(driver) = self.drivers.get_mut(&id) else { return };
+        let before = driver.deadline;
+        let environment = &mut self.environment;
+        let survived = panic::guard(false, || {
+            body(driver, environment);
+            true
+        });
+        let after = driver.deadline.filter(|_| survived && !driver.is_closed());
+        if before != after {
+            if let Some(before) = before {
+                self.deadlines.remove(&(before, id));
+            }
+        }
+        if let Some(after) = after {
+            self.deadlines.insert((after, id));
+        }
+        if !survived || driver.is_closed() {
+            let Some(driver) = self.drivers.remove(&id) else { return };
+            if !survived {
+                driver.shared().close();
+                panic::guard((), || driver.abandon(environment));
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

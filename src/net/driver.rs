@@ -1,0 +1,540 @@
+//! The driver of one connection: it alone knows the state machine and the sockets.
+
+use super::clock;
+use super::context::{Command, ConnectionSettings, ConnectionShared, Event, Inbox, Sink};
+use super::reactor::{Reactor, Readiness};
+use super::resolver::{self, Waiting};
+use super::socket::{self, Received, Socket};
+use crate::connection::{Connection, Input, Link, Lookup, Output, Report, State, Transport};
+use crate::error::{Failure, Status};
+use crate::log;
+use crate::tls;
+use crate::tls::time::Clock;
+use rustix::io::Errno;
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// How often a socket is read before others have their turn.
+const READS_AT_ONCE: u32 = 16;
+/// The longest datagram, and more of a stream than mostly waits.
+const INCOMING_SIZE: usize = 65_536;
+/// The plaintext of one TLS record.
+const PLAIN_SIZE: usize = 16_384;
+
+/// What the drivers of one event loop share.
+pub(super) struct Environment {
+    pub(super) reactor: Reactor,
+    pub(super) inbox: Arc<Inbox>,
+    /// Which socket of which connection a token of the reactor means.
+    pub(super) tokens: HashMap<u64, (u64, Link)>,
+    /// Sockets that have more to read and let others go first.
+    pub(super) hungry: Vec<Readiness>,
+    next_token: u64,
+    incoming: Vec<u8>,
+    plain: Vec<u8>,
+}
+
+impl Environment {
+    pub(super) fn new(reactor: Reactor, inbox: Arc<Inbox>) -> Self {
+        Self {
+            reactor,
+            inbox,
+            tokens: HashMap::new(),
+            hungry: Vec::new(),
+            next_token: 0,
+            incoming: vec![0; INCOMING_SIZE],
+            plain: vec![0; PLAIN_SIZE],
+        }
+    }
+}
+
+/// One connection and its sockets.
+pub(super) struct Driver {
+    id: u64,
+    core: Connection,
+    settings: ConnectionSettings,
+    links: Vec<LinkIo>,
+    /// Links whose TLS is to begin.
+    to_secure: Vec<Link>,
+    /// Kept as long as the lookup is of interest.
+    lookup: Option<Arc<()>>,
+    sink: Sink,
+    shared: Arc<ConnectionShared>,
+    /// When the core wants to be asked again.
+    pub(super) deadline: Option<Duration>,
+}
+
+/// One socket.
+struct LinkIo {
+    link: Link,
+    token: u64,
+    socket: Socket,
+    stage: Stage,
+    outgoing: Option<Outgoing>,
+}
+
+enum Stage {
+    Connecting,
+    /// Connected; with TLS if it is asked for and has begun.
+    Plain,
+    Securing(Box<tls::Session>),
+    Secure(Box<tls::Session>),
+}
+
+struct Outgoing {
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+/// Where the bytes come from while one socket is read: what stands in the environment's buffer, then the socket.
+struct Source {
+    start: usize,
+    end: usize,
+    reads: u32,
+    /// The socket has nothing more for now, or others have their turn.
+    exhausted: bool,
+    /// The peer has closed its side: there is an end to be read.
+    ended: bool,
+    hungry: bool,
+}
+
+/// What reading a socket gave.
+enum Step {
+    /// Bytes of the incoming buffer.
+    Incoming {
+        size: usize,
+        end_of_unit: bool,
+    },
+    /// Bytes of the plaintext buffer.
+    Plain {
+        size: usize,
+        end_of_unit: bool,
+    },
+    /// TLS stands.
+    Secured {
+        record_size: usize,
+    },
+    Blocked,
+}
+
+impl Driver {
+    pub(super) fn new(id: u64, settings: ConnectionSettings, sink: Sink, shared: Arc<ConnectionShared>) -> Self {
+        let core = Connection::new(settings.core.clone(), fastrand::u64(..));
+        Self {
+            id,
+            core,
+            settings,
+            links: Vec::new(),
+            to_secure: Vec::new(),
+            lookup: None,
+            sink,
+            shared,
+            deadline: None,
+        }
+    }
+
+    pub(super) fn shared(&self) -> &ConnectionShared {
+        &self.shared
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.core.is_closed()
+    }
+
+    /// Hands an input to the core and does everything that follows from it.
+    pub(super) fn handle(&mut self, environment: &mut Environment, input: Input<'_>) {
+        self.core.handle(clock::now(), input);
+        self.settle(environment);
+    }
+
+    /// Does what has become due.
+    pub(super) fn settle(&mut self, environment: &mut Environment) {
+        loop {
+            self.drain(environment);
+            match self.to_secure.pop() {
+                Some(link) => self.pump(environment, link, false),
+                None => break,
+            }
+        }
+        self.shared.update(self.core.statistics());
+    }
+
+    /// A socket is ready.
+    pub(super) fn ready(&mut self, environment: &mut Environment, link: Link, readiness: Readiness) {
+        let Some(io) = self.links.iter_mut().find(|io| io.link == link) else { return };
+        if matches!(io.stage, Stage::Connecting) {
+            match io.socket.connect_result() {
+                Ok(true) => {
+                    io.stage = Stage::Plain;
+                    self.core.handle(clock::now(), Input::Connected(link));
+                }
+                Ok(false) => return,
+                Err(failure) => self.core.handle(clock::now(), Input::Failed(link, failure)),
+            }
+            self.settle(environment);
+        }
+        if readiness.writable {
+            self.flush(link);
+            self.drain(environment);
+        }
+        if readiness.readable {
+            self.pump(environment, link, readiness.ended);
+        }
+        self.settle(environment);
+    }
+
+    /// The connection is given up after a fault of the library.
+    pub(super) fn abandon(mut self, environment: &mut Environment) {
+        for io in self.links.drain(..) {
+            environment.tokens.remove(&io.token);
+        }
+        for ticket in self.shared.unreported() {
+            let reason = Status::Internal.into();
+            (self.sink)(Event::Report(Report::Failed { ticket, reason }));
+        }
+        let reason = Some(Status::Internal.into());
+        (self.sink)(Event::Report(Report::State { state: State::Closed, reason, next_attempt: Duration::ZERO }));
+    }
+
+    /// Turns the core's outputs into system calls and callbacks until it waits.
+    fn drain(&mut self, environment: &mut Environment) {
+        loop {
+            match self.core.poll_output(clock::now()) {
+                Output::Wait(deadline) => {
+                    self.deadline = deadline;
+                    return;
+                }
+                Output::Resolve(lookup, name, port) => self.resolve(environment, lookup, name, port),
+                Output::Connect(link, address) => self.connect(environment, link, address),
+                Output::Secure(link) => self.secure(link),
+                Output::Write(link, bytes) => {
+                    if let Some(io) = self.links.iter_mut().find(|io| io.link == link) {
+                        io.outgoing = Some(Outgoing { bytes, written: 0 });
+                        self.flush(link);
+                    }
+                }
+                Output::CloseLink(link) => self.close(environment, link),
+                Output::Deliver(message) => (self.sink)(Event::Message(&message)),
+                Output::Report(report) => self.report(report),
+            }
+        }
+    }
+
+    fn report(&mut self, report: Report) {
+        match report {
+            Report::Sent { ticket } | Report::Failed { ticket, .. } => self.shared.reported(ticket),
+            Report::State { state, reason, next_attempt } => {
+                if state != State::Resolving {
+                    self.lookup = None;
+                }
+                match reason {
+                    None => log::info(format_args!("connection {}: {state:?}", self.id)),
+                    Some(reason) if state == State::Waiting => {
+                        log::warning(format_args!(
+                            "connection {}: {reason} Next attempt in {next_attempt:.1?}.",
+                            self.id
+                        ));
+                    }
+                    Some(_) => log::info(format_args!("connection {}: {state:?}", self.id)),
+                }
+            }
+            _ => {}
+        }
+        // A callback that asks for the state or sends sees what it is being told.
+        self.shared.update(self.core.statistics());
+        (self.sink)(Event::Report(report));
+    }
+
+    fn resolve(&mut self, environment: &Environment, lookup: Lookup, name: String, port: u16) {
+        log::debug(format_args!("connection {}: looking up {name}", self.id));
+        let wanted = Arc::new(());
+        let waiting =
+            LookupWaiting { wanted: Arc::downgrade(&wanted), inbox: environment.inbox.clone(), id: self.id, lookup };
+        self.lookup = Some(wanted);
+        resolver::look_up(name, port, Box::new(waiting));
+    }
+
+    fn connect(&mut self, environment: &mut Environment, link: Link, address: SocketAddr) {
+        log::debug(format_args!("connection {}: connecting to {address}", self.id));
+        let socket = match self.settings.core.transport {
+            Transport::Tcp => Socket::connect_tcp(address, &self.settings.tcp),
+            Transport::Udp => Socket::connect_udp(address),
+        };
+        let token = environment.next_token;
+        let registered = socket.and_then(|socket| environment.reactor.register(&socket, token).map(|()| socket));
+        let socket = match registered {
+            Ok(socket) => socket,
+            Err(failure) => return self.core.handle(clock::now(), Input::Failed(link, failure)),
+        };
+        environment.next_token += 1;
+        environment.tokens.insert(token, (self.id, link));
+        let datagrams = self.settings.core.transport == Transport::Udp;
+        let stage = if datagrams { Stage::Plain } else { Stage::Connecting };
+        self.links.push(LinkIo { link, token, socket, stage, outgoing: None });
+        if datagrams {
+            self.core.handle(clock::now(), Input::Connected(link));
+        }
+    }
+
+    fn secure(&mut self, link: Link) {
+        let Some(io) = self.links.iter_mut().find(|io| io.link == link) else { return };
+        let Some(config) = &self.settings.tls else {
+            return self.core.handle(clock::now(), Input::Failed(link, Status::Internal.into()));
+        };
+        match tls::Session::new(config, Clock::new(clock::seconds_since_1970())) {
+            Ok(session) => {
+                io.stage = Stage::Securing(Box::new(session));
+                self.to_secure.push(link);
+            }
+            Err(failure) => self.core.handle(clock::now(), Input::Failed(link, failure)),
+        }
+    }
+
+    fn close(&mut self, environment: &mut Environment, link: Link) {
+        let Some(position) = self.links.iter().position(|io| io.link == link) else { return };
+        let mut io = self.links.swap_remove(position);
+        environment.tokens.remove(&io.token);
+        if let Stage::Secure(session) = &mut io.stage {
+            session.close(&mut Writer { socket: &io.socket, error: None });
+        }
+    }
+
+    /// Writes as much as the socket takes of what is to be written.
+    fn flush(&mut self, link: Link) {
+        let Some(io) = self.links.iter_mut().find(|io| io.link == link) else { return };
+        let datagrams = self.settings.core.transport == Transport::Udp;
+        let now = clock::now();
+        match io.flush() {
+            Ok(false) => {}
+            Ok(true) => {
+                io.outgoing = None;
+                self.core.handle(now, Input::Sent(link));
+            }
+            // One datagram could not go; the next one may.
+            Err(failure) if datagrams && failure.status != Status::ConnectionRefused => {
+                io.outgoing = None;
+                self.core.handle(now, Input::NotSent(link, failure));
+            }
+            Err(failure) => self.core.handle(now, Input::Failed(link, failure)),
+        }
+    }
+
+    /// Goes on with TLS and reads until nothing is left, or others have their turn.
+    fn pump(&mut self, environment: &mut Environment, link: Link, ended: bool) {
+        let datagrams = self.settings.core.transport == Transport::Udp;
+        let mut source = Source { start: 0, end: 0, reads: 0, exhausted: false, ended, hungry: false };
+        loop {
+            let Some(io) = self.links.iter_mut().find(|io| io.link == link) else { return };
+            let step = io.step(&mut source, environment, datagrams);
+            let now = clock::now();
+            match step {
+                Ok(Step::Incoming { size, end_of_unit }) => {
+                    self.core.handle(now, Input::Received(link, &environment.incoming[..size], end_of_unit));
+                }
+                Ok(Step::Plain { size, end_of_unit }) => {
+                    self.core.handle(now, Input::Received(link, &environment.plain[..size], end_of_unit));
+                }
+                Ok(Step::Secured { record_size }) => self.core.handle(now, Input::Secured(link, record_size)),
+                Ok(Step::Blocked) => {
+                    if source.hungry {
+                        let token = io.token;
+                        environment.hungry.push(Readiness { token, readable: true, writable: false, ended });
+                    }
+                    return;
+                }
+                Err(failure) => self.core.handle(now, Input::Failed(link, failure)),
+            }
+            self.drain(environment);
+        }
+    }
+}
+
+impl LinkIo {
+    /// True when everything is written.
+    fn flush(&mut self) -> Result<bool, Failure> {
+        let Some(outgoing) = &mut self.outgoing else { return Ok(false) };
+        loop {
+            let rest = &outgoing.bytes[outgoing.written..];
+            match &mut self.stage {
+                Stage::Plain => match self.socket.send(rest).map_err(socket::failure)? {
+                    Some(written) => outgoing.written += written,
+                    None => return Ok(false),
+                },
+                Stage::Secure(session) => {
+                    let record = &rest[..rest.len().min(session.max_record_size())];
+                    let mut writer = Writer { socket: &self.socket, error: None };
+                    let progress = session.write(&mut writer, record);
+                    match progress.map_err(|failure| writer.error.map_or(failure, socket::failure))? {
+                        tls::Progress::Done => outgoing.written += record.len(),
+                        tls::Progress::Blocked => return Ok(false),
+                    }
+                }
+                Stage::Connecting | Stage::Securing(_) => return Ok(false),
+            }
+            if outgoing.written >= outgoing.bytes.len() {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn step(&mut self, source: &mut Source, environment: &mut Environment, datagrams: bool) -> Result<Step, Failure> {
+        let Environment { incoming, plain, .. } = environment;
+        if let Stage::Securing(session) = &mut self.stage {
+            let mut reader = Reader { socket: &self.socket, source, incoming, error: None };
+            let progress = session.handshake(&mut reader);
+            match progress.map_err(|failure| reader.error.map_or(failure, socket::failure))? {
+                tls::Progress::Blocked => return Ok(Step::Blocked),
+                tls::Progress::Done => {}
+            }
+            let record_size = session.max_record_size();
+            if let Stage::Securing(session) = std::mem::replace(&mut self.stage, Stage::Plain) {
+                self.stage = Stage::Secure(session);
+            }
+            return Ok(Step::Secured { record_size });
+        }
+        match &mut self.stage {
+            Stage::Secure(session) => loop {
+                let mut reader = Reader { socket: &self.socket, source, incoming, error: None };
+                let read = session.read(&mut reader, plain);
+                match read.map_err(|failure| reader.error.map_or(failure, socket::failure))? {
+                    // Something else than data was read.
+                    tls::Read::Data { size: 0, end_of_record: false } => {}
+                    tls::Read::Data { size, end_of_record } => {
+                        return Ok(Step::Plain { size, end_of_unit: end_of_record });
+                    }
+                    tls::Read::Blocked => return Ok(Step::Blocked),
+                }
+            },
+            Stage::Plain if datagrams => {
+                if !source.may_read() {
+                    return Ok(Step::Blocked);
+                }
+                match self.socket.receive_datagram(incoming).map_err(socket::failure)? {
+                    Received::Bytes(size) => Ok(Step::Incoming { size, end_of_unit: true }),
+                    // It cannot be: no datagram is longer than the buffer.
+                    Received::Cut => Ok(Step::Incoming { size: 0, end_of_unit: true }),
+                    Received::WouldBlock | Received::End => Ok(Step::Blocked),
+                }
+            }
+            Stage::Plain => match source.fill(&self.socket, incoming).map_err(socket::failure)? {
+                Received::Bytes(size) => {
+                    source.start = source.end;
+                    Ok(Step::Incoming { size, end_of_unit: false })
+                }
+                Received::End => Err(Status::ClosedByPeer.into()),
+                Received::WouldBlock | Received::Cut => Ok(Step::Blocked),
+            },
+            Stage::Connecting | Stage::Securing(_) => Ok(Step::Blocked),
+        }
+    }
+}
+
+impl Source {
+    /// Whether the socket is to be read once more in this turn.
+    fn may_read(&mut self) -> bool {
+        if self.reads >= READS_AT_ONCE {
+            self.exhausted = true;
+            self.hungry = true;
+        }
+        self.reads += 1;
+        !self.exhausted
+    }
+
+    /// Reads the socket into the buffer.
+    fn fill(&mut self, socket: &Socket, incoming: &mut [u8]) -> Result<Received, Errno> {
+        if !self.may_read() {
+            return Ok(Received::WouldBlock);
+        }
+        let received = socket.receive(incoming)?;
+        match received {
+            Received::Bytes(size) => {
+                (self.start, self.end) = (0, size);
+                // A stream that gave less than asked for is empty, and tells of more by a new edge, but for an end already told.
+                self.exhausted = size < incoming.len() && !self.ended;
+            }
+            _ => self.exhausted = true,
+        }
+        Ok(received)
+    }
+}
+
+/// What TLS reads from and writes to.
+struct Reader<'a> {
+    socket: &'a Socket,
+    source: &'a mut Source,
+    incoming: &'a mut [u8],
+    error: Option<Errno>,
+}
+
+impl tls::Transport for Reader<'_> {
+    fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        send(self.socket, bytes, &mut self.error)
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.source.start == self.source.end {
+            match self.source.fill(self.socket, self.incoming) {
+                Ok(Received::Bytes(_)) => {}
+                Ok(Received::End) => return Ok(0),
+                Ok(Received::WouldBlock | Received::Cut) => return Err(io::ErrorKind::WouldBlock.into()),
+                Err(error) => {
+                    self.error = Some(error);
+                    return Err(error.into());
+                }
+            }
+        }
+        let waiting = &self.incoming[self.source.start..self.source.end];
+        let size = waiting.len().min(buffer.len());
+        buffer[..size].copy_from_slice(&waiting[..size]);
+        self.source.start += size;
+        Ok(size)
+    }
+}
+
+/// What TLS writes to when nothing is read.
+struct Writer<'a> {
+    socket: &'a Socket,
+    error: Option<Errno>,
+}
+
+impl tls::Transport for Writer<'_> {
+    fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        send(self.socket, bytes, &mut self.error)
+    }
+
+    fn receive(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+fn send(socket: &Socket, bytes: &[u8], failed: &mut Option<Errno>) -> io::Result<usize> {
+    match socket.send(bytes) {
+        Ok(Some(sent)) => Ok(sent),
+        Ok(None) => Err(io::ErrorKind::WouldBlock.into()),
+        Err(error) => {
+            *failed = Some(error);
+            Err(error.into())
+        }
+    }
+}
+
+struct LookupWaiting {
+    wanted: Weak<()>,
+    inbox: Arc<Inbox>,
+    id: u64,
+    lookup: Lookup,
+}
+
+impl Waiting for LookupWaiting {
+    fn is_wanted(&self) -> bool {
+        self.wanted.strong_count() > 0
+    }
+
+    fn done(self: Box<Self>, result: Result<Vec<SocketAddr>, Failure>) {
+        // A loop that has ended wants nothing any more.
+        let _ = self.inbox.push(Command::Resolved { id: self.id, lookup: self.lookup, result });
+    }
+}

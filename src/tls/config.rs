@@ -1,0 +1,153 @@
+//! What the sessions of one connection share.
+
+use crate::error::{Failure, Status};
+use mbed_cloud_connectivity_mbedtls::config::{ClientConfig, ProtocolVersion, TransportKind, Verification};
+use mbed_cloud_connectivity_mbedtls::pk::PrivateKey;
+use mbed_cloud_connectivity_mbedtls::session::SavedSession;
+use mbed_cloud_connectivity_mbedtls::x509::{CertificateChain, RevocationList};
+use mbed_cloud_connectivity_mbedtls::{Error, ErrorKind, ServerName};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// RFC 4279 section 5.3 asks for identities of 128 bytes at least.
+const MAX_PSK_IDENTITY_SIZE: usize = 128;
+/// What Mbed TLS takes.
+const MAX_PSK_SIZE: usize = 32;
+
+/// A TLS version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// TLS 1.2
+    Tls12,
+    /// TLS 1.3
+    Tls13,
+}
+
+/// How the server and this device prove who they are. Certificates and keys are PEM or DER.
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'a> {
+    /// The server's name or address.
+    pub server_name: &'a str,
+    /// Whether its certificate has to be for that name.
+    pub check_server_name: bool,
+    /// The lowest and the highest version.
+    pub versions: (Version, Version),
+    /// The CA certificates.
+    pub ca: Option<&'a [u8]>,
+    /// Revoked certificates.
+    pub crl: Option<&'a [u8]>,
+    /// The device's own chain.
+    pub certificate: Option<&'a [u8]>,
+    /// Its key.
+    pub key: Option<&'a [u8]>,
+    /// The key's password.
+    pub key_password: Option<&'a [u8]>,
+    /// The identity of the pre-shared key.
+    pub psk_identity: Option<&'a [u8]>,
+    /// The pre-shared key.
+    pub psk: Option<&'a [u8]>,
+}
+
+/// Checked options, and the latest session, which the next one resumes where the server allows it.
+pub struct Config {
+    pub(super) client: Arc<ClientConfig>,
+    server_name: String,
+    check_server_name: bool,
+    saved: Mutex<Option<SavedSession>>,
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Config").finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// Reads and checks the options; each mistake has its own status.
+    pub fn new(options: &Options<'_>) -> Result<Self, Failure> {
+        let (minimum, maximum) = options.versions;
+        if minimum > maximum {
+            return Err(Status::InvalidArgument.into());
+        }
+        let mut builder = ClientConfig::builder(TransportKind::Stream)
+            .versions(version(minimum), version(maximum))
+            .verification(Verification::Required)
+            .session_tickets(true);
+        match (options.ca, options.psk.or(options.psk_identity)) {
+            (None, None) => return Err(Status::TrustMissing.into()),
+            (Some(ca), _) => {
+                builder = builder.trusted(CertificateChain::parse(ca).map_err(as_status(Status::CaInvalid))?)
+            }
+            (None, Some(_)) => {}
+        }
+        if let Some(crl) = options.crl {
+            builder = builder.revocation(RevocationList::parse(crl).map_err(as_status(Status::CrlInvalid))?);
+        }
+        match (options.certificate, options.key) {
+            (Some(certificate), Some(key)) => {
+                let chain = CertificateChain::parse(certificate).map_err(as_status(Status::CertificateInvalid))?;
+                let key = PrivateKey::parse(key, options.key_password).map_err(as_status(Status::KeyInvalid))?;
+                if !key.matches(&chain) {
+                    return Err(Status::KeyMismatch.into());
+                }
+                builder = builder.identity(chain, key);
+            }
+            (Some(_), None) => return Err(Status::KeyInvalid.into()),
+            (None, Some(_)) => return Err(Status::CertificateInvalid.into()),
+            (None, None) => {}
+        }
+        match (options.psk_identity, options.psk) {
+            (Some(identity), Some(key)) if identity.len() <= MAX_PSK_IDENTITY_SIZE && key.len() <= MAX_PSK_SIZE => {
+                builder = builder.psk(identity, key);
+            }
+            (None, None) => {}
+            _ => return Err(Status::PskInvalid.into()),
+        }
+        let client = builder.build().map_err(as_status(Status::InvalidArgument))?;
+        // A zone is of this device, and a final dot of the DNS: neither is part of the name in a certificate (RFC 6066 section 3).
+        let name = options.server_name.split('%').next().unwrap_or_default();
+        let config = Self {
+            client,
+            server_name: name.strip_suffix('.').unwrap_or(name).to_owned(),
+            check_server_name: options.check_server_name,
+            saved: Mutex::new(None),
+        };
+        if config.check_server_name && config.server_name.is_empty() {
+            return Err(Status::InvalidArgument.into());
+        }
+        Ok(config)
+    }
+
+    pub(super) fn server_name(&self) -> ServerName<'_> {
+        let is_address = self.server_name.parse::<IpAddr>().is_ok();
+        match (self.check_server_name, is_address || self.server_name.is_empty()) {
+            (true, _) => ServerName::Check(&self.server_name),
+            (false, false) => ServerName::SendOnly(&self.server_name),
+            (false, true) => ServerName::Unchecked,
+        }
+    }
+
+    /// The session to resume. It is taken: a ticket is used once (RFC 8446 appendix C.4).
+    pub(super) fn take_saved(&self) -> Option<SavedSession> {
+        self.saved.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(super) fn save(&self, session: SavedSession) {
+        *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
+    }
+}
+
+fn version(version: Version) -> ProtocolVersion {
+    match version {
+        Version::Tls12 => ProtocolVersion::Tls12,
+        Version::Tls13 => ProtocolVersion::Tls13,
+    }
+}
+
+/// The status of what failed, unless memory did.
+fn as_status(status: Status) -> impl Fn(Error) -> Failure {
+    move |error| match error.kind() {
+        ErrorKind::AllocationFailed => Status::OutOfMemory.into(),
+        _ => Failure::with_detail(status, error.code()),
+    }
+}

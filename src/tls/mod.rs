@@ -1,0 +1,12 @@
+//! TLS: what is offered, trusted and judged, over the safe layer of `mbedtls/`.
+//!
+//! Nothing outside this module and that crate names Mbed TLS. It knows nothing of sockets and of CoAP: bytes and time are handed in.
+
+mod config;
+mod session;
+pub mod time;
+mod verify;
+
+pub use config::{Config, Options, Version};
+pub use mbed_cloud_connectivity_mbedtls::session::Transport;
+pub use session::{Progress, Read, Session};

@@ -1,0 +1,156 @@
+//! One TLS session.
+
+use super::config::Config;
+use super::time::{BUILD_DATE, Clock};
+use super::{Transport, verify};
+use crate::error::{Failure, Status};
+use mbed_cloud_connectivity_mbedtls::session::{Handshake, Read as RawRead, Write};
+use mbed_cloud_connectivity_mbedtls::{self as mbedtls, Error, ErrorKind, VerifyFlags};
+use std::sync::Arc;
+
+/// MBEDTLS_ERR_SSL_INVALID_RECORD: the header of a record is none.
+const INVALID_RECORD: i32 = -0x7200;
+
+/// One TLS session of a connection.
+pub struct Session {
+    session: mbedtls::Session,
+    config: Arc<Config>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Session").finish_non_exhaustive()
+    }
+}
+
+/// How far a call came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It is done.
+    Done,
+    /// It goes on when the transport can.
+    Blocked,
+}
+
+/// What was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read {
+    /// Bytes of one record.
+    Data {
+        /// How many.
+        size: usize,
+        /// Whether the record ends with them.
+        end_of_record: bool,
+    },
+    /// Nothing until the transport can.
+    Blocked,
+}
+
+impl Session {
+    /// A session that resumes the latest one of the configuration, if there was one and the server agrees.
+    pub fn new(config: &Arc<Config>, clock: Clock) -> Result<Self, Failure> {
+        let mut session = mbedtls::Session::new(config.client.clone(), config.server_name()).map_err(setup_failure)?;
+        match clock {
+            Clock::Set(now) => session.set_time(Some(now)),
+            Clock::Unset => session.set_verify_hook(Box::new(|verification| {
+                let future = VerifyFlags::BADCERT_FUTURE | VerifyFlags::BADCRL_FUTURE;
+                verification.flags_at(BUILD_DATE).without(future)
+            })),
+        }
+        if let Some(saved) = config.take_saved() {
+            // What cannot be resumed means a full handshake, which is what happens without it.
+            let _ = session.resume(saved.as_ref());
+        }
+        Ok(Self { session, config: config.clone() })
+    }
+
+    /// Goes on with the handshake.
+    pub fn handshake(&mut self, transport: &mut dyn Transport) -> Result<Progress, Failure> {
+        match self.session.handshake(transport) {
+            Ok(Handshake::Done) => {
+                self.remember();
+                Ok(Progress::Done)
+            }
+            Ok(Handshake::WantRead | Handshake::WantWrite) => Ok(Progress::Blocked),
+            Err(error) => Err(self.handshake_failure(error)),
+        }
+    }
+
+    /// The longest message that one record takes, in bytes.
+    pub fn max_record_size(&self) -> usize {
+        self.session.max_record_payload()
+    }
+
+    /// Reads bytes of one record.
+    pub fn read(&mut self, transport: &mut dyn Transport, buffer: &mut [u8]) -> Result<Read, Failure> {
+        match self.session.read(transport, buffer) {
+            Ok(RawRead::Data { size, end_of_record }) => Ok(Read::Data { size, end_of_record }),
+            Ok(RawRead::WantRead | RawRead::WantWrite) => Ok(Read::Blocked),
+            Ok(RawRead::Closed | RawRead::EndOfFile) => Err(Status::ClosedByPeer.into()),
+            Err(error) => Err(self.failure(error)),
+        }
+    }
+
+    /// Writes one record. When it is blocked, the call is to be repeated with the same bytes.
+    pub fn write(&mut self, transport: &mut dyn Transport, bytes: &[u8]) -> Result<Progress, Failure> {
+        match self.session.write(transport, bytes) {
+            Ok(Write::Done(_)) => Ok(Progress::Done),
+            Ok(Write::WantWrite) => Ok(Progress::Blocked),
+            Err(error) => Err(self.failure(error)),
+        }
+    }
+
+    /// Says to the peer that nothing follows, without waiting, and keeps the session for the next one.
+    pub fn close(&mut self, transport: &mut dyn Transport) {
+        if self.session.is_established() {
+            self.remember();
+            let _ = self.session.close_notify(transport);
+        }
+    }
+
+    /// Keeps the session for the next one. In TLS 1.3 tickets come after the handshake, so that this is done at the end again.
+    fn remember(&mut self) {
+        if let Ok(Some(saved)) = self.session.save() {
+            self.config.save(saved);
+        }
+    }
+
+    fn handshake_failure(&self, error: Error) -> Failure {
+        match error.kind() {
+            ErrorKind::VerifyFailed => verify::failure(self.session.verify_result()),
+            // A server that proves itself by a certificate, while only a pre-shared key was given.
+            ErrorKind::NoTrustedCertificates => Status::CertificateUntrusted.into(),
+            ErrorKind::BadCertificate => Failure::with_detail(Status::CertificateRejected, error.code()),
+            ErrorKind::BadMessage if error.code() == INVALID_RECORD && self.session.peer_certificates().is_empty() => {
+                Failure::with_detail(Status::NotTls, error.code())
+            }
+            ErrorKind::ProtocolVersion => Failure::with_detail(Status::TlsVersion, error.code()),
+            ErrorKind::FatalAlert | ErrorKind::ConnectionEof | ErrorKind::CloseNotify => self.failure(error),
+            ErrorKind::ConnectionReset | ErrorKind::AllocationFailed | ErrorKind::InvalidMac => self.failure(error),
+            _ => Failure::with_detail(Status::HandshakeFailed, error.code()),
+        }
+    }
+
+    fn failure(&self, error: Error) -> Failure {
+        let status = match error.kind() {
+            ErrorKind::FatalAlert => {
+                let number = self.session.last_alert().map_or(0, |alert| alert.description.into());
+                return Failure::with_detail(Status::TlsAlert, number);
+            }
+            ErrorKind::ConnectionEof | ErrorKind::CloseNotify => return Status::ClosedByPeer.into(),
+            ErrorKind::ConnectionReset => return Status::ConnectionReset.into(),
+            ErrorKind::AllocationFailed => return Status::OutOfMemory.into(),
+            ErrorKind::BadInput => Status::Internal,
+            _ => Status::TlsRecord,
+        };
+        Failure::with_detail(status, error.code())
+    }
+}
+
+fn setup_failure(error: Error) -> Failure {
+    match error.kind() {
+        ErrorKind::AllocationFailed => Status::OutOfMemory.into(),
+        ErrorKind::BadInput => Status::InvalidArgument.into(),
+        _ => Failure::with_detail(Status::SystemFailed, error.code()),
+    }
+}
