@@ -138,21 +138,22 @@ function(mcc_configure_installed target)
         DEPFILE "${source}.d"
         COMMENT "Reading the connectivity settings of ${target}"
         VERBATIM)
+    # Linked as an object, not added as a source: the target may belong to another directory, and out of a static library
+    # nobody would take it, as the library refers to it weakly. There the program that links the static library gets it.
+    add_library("${target}_connectivity_settings" OBJECT "${source}")
+    set_property(TARGET "${target}_connectivity_settings" PROPERTY POSITION_INDEPENDENT_CODE TRUE)
+    set(property LINK_LIBRARIES)
     get_target_property(type "${target}" TYPE)
-    if(type STREQUAL "STATIC_LIBRARY")
-        # The library refers to it weakly, and weak references take nothing out of an archive: the program gets the object itself.
-        add_library("${target}_connectivity_settings" OBJECT "${source}")
-        set_property(TARGET "${target}" APPEND PROPERTY INTERFACE_LINK_LIBRARIES "$<TARGET_OBJECTS:${target}_connectivity_settings>")
-    else()
-        target_sources("${target}" PRIVATE "${source}")
+    if(type MATCHES "^(STATIC|OBJECT)_LIBRARY$")
+        set(property INTERFACE_LINK_LIBRARIES)
     endif()
-    # Definitions of the target may still come: the early check waits for the end of its directory.
-    get_target_property(directory "${target}" SOURCE_DIR)
+    set_property(TARGET "${target}" APPEND PROPERTY "${property}" "$<TARGET_OBJECTS:${target}_connectivity_settings>")
     foreach(name IN ITEMS USER_CONFIG APP_JSON MBED_TARGET MBED_TARGET_LABELS DEFINITIONS INCLUDE_DIRECTORIES)
         set_property(TARGET "${target}" PROPERTY MCC_GIVEN_${name} "${given_${name}}")
     endforeach()
     set_property(TARGET "${target}" PROPERTY MCC_EARLY_FOLDER "${folder}")
-    cmake_language(EVAL CODE "cmake_language(DEFER DIRECTORY [==[${directory}]==] CALL mcc_check_early [==[${target}]==])")
+    # Definitions of the target may still come: the early check waits for the end of this directory.
+    cmake_language(EVAL CODE "cmake_language(DEFER CALL mcc_check_early [==[${target}]==])")
 endfunction()
 
 # A prebuilt archive has one version of the PAL's DNS functions: the tool refuses an application that wants another.
@@ -176,8 +177,9 @@ function(mcc_check_early target)
         get_property(target_${name} TARGET "${target}" PROPERTY ${name})
     endforeach()
     get_property(linked TARGET "${target}" PROPERTY LINK_LIBRARIES)
+    list(REMOVE_ITEM linked mbed_cloud_connectivity::mbed_cloud_connectivity "$<TARGET_OBJECTS:${target}_connectivity_settings>")
     foreach(library IN LISTS linked)
-        if(library MATCHES "\\$<" OR (TARGET "${library}" AND NOT library STREQUAL "mbed_cloud_connectivity::mbed_cloud_connectivity"))
+        if(library MATCHES "\\$<" OR TARGET "${library}")
             return()
         endif()
     endforeach()
@@ -229,6 +231,11 @@ endfunction()
 
 # The text of such a file: variables for mcc_read_inputs of ReadInputs.cmake.
 function(mcc_inputs_text result definitions options directories configuration)
+    set(language C)
+    if(NOT CMAKE_C_COMPILER)
+        set(language CXX)
+    endif()
+    set(flags "${CMAKE_${language}_FLAGS}")
     set(text "")
     foreach(name IN ITEMS USER_CONFIG APP_JSON MBED_TARGET MBED_TARGET_LABELS DEFINITIONS INCLUDE_DIRECTORIES)
         string(APPEND text "set(given_${name} [==[${given_${name}}]==])\n")
@@ -239,7 +246,7 @@ function(mcc_inputs_text result definitions options directories configuration)
         "set(target_definitions [==[${definitions}]==])\n"
         "set(target_options [==[${options}]==])\n"
         "set(target_directories [==[${directories}]==])\n"
-        "set(compiler_flags [==[${CMAKE_C_FLAGS}]==])\n")
+        "set(compiler_flags [==[${flags}]==])\n")
     get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
     set(configurations "${CMAKE_BUILD_TYPE}")
     if(multi_config)
@@ -247,7 +254,7 @@ function(mcc_inputs_text result definitions options directories configuration)
     endif()
     foreach(name IN LISTS configurations)
         string(TOUPPER "${name}" upper)
-        string(APPEND text "set(compiler_flags_of_${name} [==[${CMAKE_C_FLAGS_${upper}}]==])\n")
+        string(APPEND text "set(compiler_flags_of_${name} [==[${CMAKE_${language}_FLAGS_${upper}}]==])\n")
     endforeach()
     string(APPEND text "string(APPEND compiler_flags \" \${compiler_flags_of_${configuration}}\")\n")
     set(clang_target "")

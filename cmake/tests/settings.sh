@@ -104,6 +104,12 @@ project 'add_library(part STATIC part.c)' 'mbed_cloud_connectivity_configure(par
     'target_include_directories(application PRIVATE $<TARGET_PROPERTY:mbed_cloud_connectivity::mbed_cloud_connectivity,INTERFACE_INCLUDE_DIRECTORIES>)'
 expect_interval "a static library that is configured, in a program that is not" 11
 
+mkdir -p parts
+printf 'add_library(parts SHARED ../part.c)\n' >parts/CMakeLists.txt
+project 'add_subdirectory(parts)' 'mbed_cloud_connectivity_configure(parts DEFINITIONS MBED_CLIENT_TCP_KEEPALIVE_INTERVAL=12)' \
+    'mbed_cloud_connectivity_configure(application DEFINITIONS MBED_CLIENT_TCP_KEEPALIVE_INTERVAL=12)'
+expect_interval "a shared library of another folder" 12
+
 if [[ $way == find-package ]]; then
     project 'mbed_cloud_connectivity_configure(application DEFINITIONS MBED_CLIENT_TCP_KEEPALIVE_INTERVAL=8)' \
         'add_executable(second main.c)' \
