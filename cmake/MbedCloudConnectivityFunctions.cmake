@@ -18,7 +18,7 @@ include("${CMAKE_CURRENT_LIST_DIR}/ReadInputs.cmake")
 #
 # Errors while CMake configures: an argument it does not know, a target or named file that does not exist, and a second
 # target with other settings than the first where the library is built with the application (one build of the library
-# holds one set of settings). What is wrong inside the files, such as a value that both the header and the JSON set, is
+# holds one set of settings). Of a program and the static libraries in it, configure one. What is wrong inside the files, such as a value that both the header and the JSON set, is
 # an error of the build where the library is built with the application; where it was installed, CMake reports it
 # already while it configures, unless generator expressions or linked targets have to be evaluated first.
 function(mbed_cloud_connectivity_configure target)
@@ -110,8 +110,7 @@ function(mcc_configure_build target)
     endif()
 endfunction()
 
-# The library was installed: compiles a small C file into the target, which defines what the archive
-# refers to weakly.
+# The library was installed: compiles a small C file for the target, which defines what the archive refers to weakly.
 # Reads the caller's given_*.
 function(mcc_configure_installed target)
     get_property(languages GLOBAL PROPERTY ENABLED_LANGUAGES)
@@ -215,7 +214,7 @@ endfunction()
 
 # Has CMake write <prefix>-<language>-<config>.cmake when it generates: everything that the settings of a target are read
 # from. An empty target has no definitions. Reads the caller's given_*. The language is in the name because definitions may
-# depend on it; the file of C is the one that counts.
+# depend on it; the file of C is the one that counts. The flags of both languages count, as either may have the definition.
 function(mcc_write_inputs prefix target)
     set(definitions "")
     set(options "")
@@ -231,11 +230,6 @@ endfunction()
 
 # The text of such a file: variables for mcc_read_inputs of ReadInputs.cmake.
 function(mcc_inputs_text result definitions options directories configuration)
-    set(language C)
-    if(NOT CMAKE_C_COMPILER)
-        set(language CXX)
-    endif()
-    set(flags "${CMAKE_${language}_FLAGS}")
     set(text "")
     foreach(name IN ITEMS USER_CONFIG APP_JSON MBED_TARGET MBED_TARGET_LABELS DEFINITIONS INCLUDE_DIRECTORIES)
         string(APPEND text "set(given_${name} [==[${given_${name}}]==])\n")
@@ -246,7 +240,7 @@ function(mcc_inputs_text result definitions options directories configuration)
         "set(target_definitions [==[${definitions}]==])\n"
         "set(target_options [==[${options}]==])\n"
         "set(target_directories [==[${directories}]==])\n"
-        "set(compiler_flags [==[${flags}]==])\n")
+        "set(compiler_flags [==[${CMAKE_C_FLAGS} ${CMAKE_CXX_FLAGS}]==])\n")
     get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
     set(configurations "${CMAKE_BUILD_TYPE}")
     if(multi_config)
@@ -254,7 +248,7 @@ function(mcc_inputs_text result definitions options directories configuration)
     endif()
     foreach(name IN LISTS configurations)
         string(TOUPPER "${name}" upper)
-        string(APPEND text "set(compiler_flags_of_${name} [==[${CMAKE_${language}_FLAGS_${upper}}]==])\n")
+        string(APPEND text "set(compiler_flags_of_${name} [==[${CMAKE_C_FLAGS_${upper}} ${CMAKE_CXX_FLAGS_${upper}}]==])\n")
     endforeach()
     string(APPEND text "string(APPEND compiler_flags \" \${compiler_flags_of_${configuration}}\")\n")
     set(clang_target "")
