@@ -6,6 +6,8 @@ way=$1
 # With a space: paths of applications have them.
 WORK="$WORK/my application"
 fresh_folder
+# CMake's arguments count, not what a shell happens to have set.
+export MBED_APP_JSON=/no/such/file.json MBED_CLOUD_CLIENT_DEFINES=MBED_CLIENT_TCP_KEEPALIVE_INTERVAL=1
 
 cat >main.c <<'C'
 #include <mbed_cloud_connectivity.h>
@@ -76,6 +78,12 @@ expect_rebuilt "a change of the header" 62
 json 70 >mbed_app.json
 expect_error "both" "MBED_CLIENT_TCP_KEEPALIVE_INTERVAL is defined twice" "mbed_cloud_client_user_config.h:1" "mbed_app.json" \
     "target_overrides.*.mbed-client.tcp-keepalive-interval" "62" "70"
+if [[ $way == find-package ]]; then
+    if configure; then
+        fail "both: CMake configured without an error; $(cat output)"
+    fi
+    echo "ok: both: an error while CMake configures"
+fi
 json 62 >mbed_app.json
 expect_error "both, and equal" "MBED_CLIENT_TCP_KEEPALIVE_INTERVAL is defined twice"
 rm mbed_cloud_client_user_config.h
