@@ -201,7 +201,10 @@ function(mcc_check_early target)
     # An error is corrected in one of these: then CMake has to look again.
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${user_config} ${app_json})
     if(NOT result EQUAL 0)
-        message(FATAL_ERROR "mbed_cloud_connectivity_configure(${target}): the settings of the application are wrong.\n${output}")
+        # CMake folds lines that do not begin with a space, through the middle of paths.
+        string(STRIP "${output}" output)
+        string(REPLACE "\n" "\n  " output "${output}")
+        message(FATAL_ERROR "mbed_cloud_connectivity_configure(${target}): the settings of the application are wrong.\n  ${output}")
     endif()
     include("${folder}/early-values.cmake")
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${MBED_CLOUD_CONNECTIVITY_DEPENDENCIES})
