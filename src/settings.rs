@@ -6,7 +6,10 @@
 
 /// What the build script wrote.
 mod generated {
-    #![allow(dead_code, reason = "the build script writes every value that the contract names; this is the part in use")]
+    #![allow(
+        dead_code,
+        reason = "the build script writes every value that the contract names; this is the part in use"
+    )]
     include!(concat!(env!("OUT_DIR"), "/settings.rs"));
 }
 

@@ -9,6 +9,7 @@ use crate::ffi::pointer::{Sized32, bytes, sized, write};
 use crate::ffi::status::mcc_status_t;
 use crate::ffi::status_of_result;
 use crate::keepalive::{Action, Answer, Evidence, Keepalive, Settings};
+use crate::net::random;
 use crate::panic::guard;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -108,7 +109,7 @@ pub extern "C" fn mcc_keepalive_new(
             jitter_percent: within(options.jitter_percent, 0, 50)?,
             answer: if reliable { Answer::Within(timeout) } else { Answer::Retransmitted },
         };
-        let seed = if options.seed == 0 { fastrand::u64(..) } else { options.seed };
+        let seed = if options.seed == 0 { random::seed() } else { options.seed };
         let state =
             State { keepalive: Keepalive::new(settings, seed), sent: RecentIds::default(), reliable, round_trip: None };
         let handle = KEEPALIVES.reserve();

@@ -2,6 +2,7 @@
 
 use super::clock;
 use super::context::{Command, ConnectionSettings, ConnectionShared, Event, Inbox, Sink};
+use super::random;
 use super::reactor::{Reactor, Readiness};
 use super::resolver::{self, Waiting};
 use super::socket::{self, Received, Socket};
@@ -122,7 +123,7 @@ enum Step {
 
 impl Driver {
     pub(super) fn new(id: u64, settings: ConnectionSettings, sink: Sink, shared: Arc<ConnectionShared>) -> Self {
-        let core = Connection::new(settings.core.clone(), fastrand::u64(..));
+        let core = Connection::new(settings.core.clone(), random::seed());
         Self {
             id,
             core,

@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod context;
 pub mod driver;
+pub mod random;
 pub mod reactor;
 pub mod resolver;
 pub mod socket;
