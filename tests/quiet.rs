@@ -57,7 +57,7 @@ fn an_idle_library_is_not_noticed_and_an_exhausted_process_recovers() {
 
         // All signals but SIGKILL and SIGSTOP, and the two that the C library keeps for itself.
         let blocked = u64::from_str_radix(&field(&threads()["mcc-context"], "SigBlk"), 16).unwrap();
-        let expected = !0u64 & !(1 << 8) & !(1 << 18) & !(1 << 31) & !(1 << 32);
+        let expected = !(1u64 << 8) & !(1 << 18) & !(1 << 31) & !(1 << 32);
         assert_eq!(blocked & expected, expected, "{blocked:x}");
 
         // Every descriptor of the library is close-on-exec.
@@ -82,7 +82,7 @@ fn an_idle_library_is_not_noticed_and_an_exhausted_process_recovers() {
     let without = Context::new(true).map(drop).map_err(|failure| failure.status);
     // The peer resets: the connection needs a new descriptor and gets none.
     let (peer, _) = listener.accept().unwrap_or_else(|_| {
-        setrlimit(Resource::Nofile, limit.clone()).unwrap();
+        setrlimit(Resource::Nofile, limit).unwrap();
         let accepted = listener.accept().unwrap();
         let lowered = Rlimit { current: Some(descriptors().len() as u64 - 2), maximum: limit.maximum };
         setrlimit(Resource::Nofile, lowered).unwrap();
