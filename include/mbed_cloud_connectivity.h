@@ -324,7 +324,7 @@ enum mcc_framing_t
  {
     // Records with TLS, length prefixes without.
     MCC_FRAMING_DEFAULT = 0,
-    // One RFC 7252 message in one TLS record, up to 16384 bytes.
+    // One RFC 7252 message in one TLS record, up to 16384 bytes, in TLS 1.3 up to 16383.
     MCC_FRAMING_RECORD = 1,
     // Four bytes of big-endian length, then one RFC 7252 message.
     MCC_FRAMING_LENGTH_PREFIX = 2,
@@ -663,7 +663,7 @@ mcc_status_t mcc_connection_open(struct mcc_context_t *context,
 // 8323 type and message ID are left out, as the standard has it. Any thread, callbacks included.
 //
 // Errors, none of which is followed by an event: `MCC_ERR_NULL_POINTER` (connection or message), `MCC_ERR_INVALID_HANDLE`,
-// `MCC_ERR_EMPTY_MESSAGE` (size 0), `MCC_ERR_MESSAGE_TOO_LARGE` (over 65535 bytes on TCP, 65507 in a datagram, 16384 in a record),
+// `MCC_ERR_EMPTY_MESSAGE` (size 0), `MCC_ERR_MESSAGE_TOO_LARGE` (over 65535 bytes on TCP, 65507 in a datagram, 16384 in a record, and in one of TLS 1.3 a byte less, which `MCC_EVENT_FAILED` says),
 // `MCC_ERR_INVALID_MESSAGE`, `MCC_ERR_QUEUE_FULL`, `MCC_ERR_NOT_CONNECTED` (waiting for the next attempt, without
 // `keep_queued_messages`).
 mcc_status_t mcc_connection_send(struct mcc_connection_t *connection,

@@ -132,6 +132,37 @@ fn openssl_with_every_verdict() {
     assert!(matches!(verdict(&authority, "server", &["-tls1_3"], only_old), Status::TlsAlert | Status::TlsVersion));
 }
 
+/// In TLS 1.3 the server judges the device after the device has said that it is done: the alert comes to a connection that is ready.
+#[test]
+fn openssl_that_asks_for_the_device_s_certificate() {
+    let authority = Authority::new("device");
+    authority.issue("server", "DNS:localhost", (-1, 30));
+    authority.issue("device", "DNS:device", (-1, 30));
+    let ca = authority.text("ca.pem");
+    let (chain, key) = (authority.read("device.pem"), authority.read("device.key"));
+    let (chain, key): (&[u8], &[u8]) = (chain.leak(), key.leak());
+    for version in ["-tls1_2", "-tls1_3"] {
+        let port = free_port();
+        let _peer =
+            s_server(&authority, "server", port, &[version, "-Verify", "1", "-verify_return_error", "-CAfile", &ca]);
+        let trusted = authority.read("ca.pem");
+        for (certificate, reason) in [(None, Some(Status::TlsAlert)), (Some(chain), None)] {
+            let key = certificate.map(|_| key);
+            let options = tls::Options { ca: Some(&trusted), certificate, key, ..tls_options("localhost") };
+            let config = Arc::new(tls::Config::new(&options).unwrap());
+            for _ in 0..20 {
+                let config = config.clone();
+                let client = Client::open(&format!("coaps://localhost:{port}"), |settings| settings.tls = Some(config));
+                if reason.is_some() {
+                    assert_eq!(client.wait_for_state(State::Waiting), reason, "{version}");
+                } else {
+                    client.wait_for_state(State::Ready);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn openssl_with_a_pre_shared_key() {
     for (version, identity, key, good) in [

@@ -74,6 +74,18 @@ fn an_idle_library_is_not_noticed_and_an_exhausted_process_recovers() {
         std::thread::sleep(Duration::from_millis(10));
     }
 
+    // Attempts that fail leave nothing open.
+    let refused = common::free_port();
+    let client = Client::open(&format!("coap://127.0.0.1:{refused}"), |settings| {
+        settings.core.backoff.cap = Duration::from_millis(1);
+    });
+    let begin = descriptors().len();
+    for _ in 0..200 {
+        assert_eq!(client.wait_for_state(State::Waiting), Some(Status::ConnectionRefused));
+    }
+    assert!(descriptors().len() <= begin + 1, "{begin} descriptors, then {}", descriptors().len());
+    drop(client);
+
     let client = Client::open(&format!("coap://{address}"), |_| ());
     client.wait_for_state(State::Ready);
     let limit = getrlimit(Resource::Nofile);

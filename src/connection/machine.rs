@@ -558,7 +558,8 @@ impl Connection {
 
     fn link_failed(&mut self, now: Duration, which: Link, failure: Failure) {
         match &mut self.phase {
-            Phase::Connecting(race) => {
+            Phase::Connecting(race) if race.is_running(which) => {
+                self.outputs.push_back(Output::CloseLink(which));
                 if let Some(failure) = race.fail(now, which, failure) {
                     self.fail(now, failure);
                 }

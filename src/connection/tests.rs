@@ -510,6 +510,8 @@ fn the_next_address_is_tried_when_one_hangs_is_refused_or_fails_in_tls() {
     assert_eq!(*address, addresses[0]);
     bench.input(Input::Failed(*fourth, Status::ConnectionRefused.into()));
     assert_eq!(bench.waiting().0.status, Status::ConnectionRefused);
+    // Every link that was begun is closed.
+    assert!(bench.outputs.contains(&Output::CloseLink(*fourth)));
 }
 
 #[test]

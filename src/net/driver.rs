@@ -7,7 +7,7 @@ use super::reactor::{Reactor, Readiness};
 use super::resolver::{self, Waiting};
 use super::socket::{self, Received, Socket};
 use crate::connection::{Connection, Input, Link, Lookup, Output, Report, State, Transport};
-use crate::error::{Failure, Status};
+use crate::error::{Class, Failure, Status};
 use crate::log;
 use crate::tls;
 use crate::tls::time::Clock;
@@ -58,8 +58,8 @@ pub(super) struct Driver {
     core: Connection,
     settings: ConnectionSettings,
     links: Vec<LinkIo>,
-    /// Links whose TLS is to begin.
-    to_secure: Vec<Link>,
+    /// Links that are to be read without waiting for an event: their TLS begins, or a write failed.
+    to_pump: Vec<Link>,
     /// Kept as long as the lookup is of interest.
     lookup: Option<Arc<()>>,
     sink: Sink,
@@ -75,6 +75,8 @@ struct LinkIo {
     socket: Socket,
     stage: Stage,
     outgoing: Option<Outgoing>,
+    /// Why a write failed. What the peer said before it ended the connection, such as an alert, still waits to be read and tells more.
+    write_failure: Option<Failure>,
 }
 
 enum Stage {
@@ -124,17 +126,7 @@ enum Step {
 impl Driver {
     pub(super) fn new(id: u64, settings: ConnectionSettings, sink: Sink, shared: Arc<ConnectionShared>) -> Self {
         let core = Connection::new(settings.core.clone(), random::seed());
-        Self {
-            id,
-            core,
-            settings,
-            links: Vec::new(),
-            to_secure: Vec::new(),
-            lookup: None,
-            sink,
-            shared,
-            deadline: None,
-        }
+        Self { id, core, settings, links: Vec::new(), to_pump: Vec::new(), lookup: None, sink, shared, deadline: None }
     }
 
     pub(super) fn shared(&self) -> &ConnectionShared {
@@ -155,7 +147,7 @@ impl Driver {
     pub(super) fn settle(&mut self, environment: &mut Environment) {
         loop {
             self.drain(environment);
-            match self.to_secure.pop() {
+            match self.to_pump.pop() {
                 Some(link) => self.pump(environment, link, false),
                 None => break,
             }
@@ -274,7 +266,7 @@ impl Driver {
         environment.tokens.insert(token, (self.id, link));
         let datagrams = self.settings.core.transport == Transport::Udp;
         let stage = if datagrams { Stage::Plain } else { Stage::Connecting };
-        self.links.push(LinkIo { link, token, socket, stage, outgoing: None });
+        self.links.push(LinkIo { link, token, socket, stage, outgoing: None, write_failure: None });
         if datagrams {
             self.core.handle(clock::now(), Input::Connected(link));
         }
@@ -288,7 +280,7 @@ impl Driver {
         match tls::Session::new(config, Clock::new(clock::seconds_since_1970())) {
             Ok(session) => {
                 io.stage = Stage::Securing(Box::new(session));
-                self.to_secure.push(link);
+                self.to_pump.push(link);
             }
             Err(failure) => self.core.handle(clock::now(), Input::Failed(link, failure)),
         }
@@ -319,7 +311,11 @@ impl Driver {
                 io.outgoing = None;
                 self.core.handle(now, Input::NotSent(link, failure));
             }
-            Err(failure) => self.core.handle(now, Input::Failed(link, failure)),
+            Err(failure) => {
+                io.outgoing = None;
+                io.write_failure = Some(failure);
+                self.to_pump.push(link);
+            }
         }
     }
 
@@ -343,10 +339,17 @@ impl Driver {
                     if source.hungry {
                         let token = io.token;
                         environment.hungry.push(Readiness { token, readable: true, writable: false, ended });
+                    } else if let Some(failure) = io.write_failure {
+                        self.core.handle(now, Input::Failed(link, failure));
+                        self.drain(environment);
                     }
                     return;
                 }
-                Err(failure) => self.core.handle(now, Input::Failed(link, failure)),
+                Err(failure) => {
+                    let only_the_end = failure.status.class() == Class::ClosedByPeer;
+                    let failure = io.write_failure.filter(|_| only_the_end).unwrap_or(failure);
+                    self.core.handle(now, Input::Failed(link, failure));
+                }
             }
             self.drain(environment);
         }
@@ -384,8 +387,9 @@ impl LinkIo {
     fn step(&mut self, source: &mut Source, environment: &mut Environment, datagrams: bool) -> Result<Step, Failure> {
         let Environment { incoming, plain, .. } = environment;
         if let Stage::Securing(session) = &mut self.stage {
-            let mut reader = Reader { socket: &self.socket, source, incoming, error: None };
+            let mut reader = Reader { socket: &self.socket, source, incoming, error: None, write_error: None };
             let progress = session.handshake(&mut reader);
+            self.write_failure = self.write_failure.or(reader.write_error.map(socket::failure));
             match progress.map_err(|failure| reader.error.map_or(failure, socket::failure))? {
                 tls::Progress::Blocked => return Ok(Step::Blocked),
                 tls::Progress::Done => {}
@@ -398,7 +402,7 @@ impl LinkIo {
         }
         match &mut self.stage {
             Stage::Secure(session) => loop {
-                let mut reader = Reader { socket: &self.socket, source, incoming, error: None };
+                let mut reader = Reader { socket: &self.socket, source, incoming, error: None, write_error: None };
                 let read = session.read(&mut reader, plain);
                 match read.map_err(|failure| reader.error.map_or(failure, socket::failure))? {
                     // Something else than data was read.
@@ -468,11 +472,16 @@ struct Reader<'a> {
     source: &'a mut Source,
     incoming: &'a mut [u8],
     error: Option<Errno>,
+    write_error: Option<Errno>,
 }
 
 impl tls::Transport for Reader<'_> {
     fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        send(self.socket, bytes, &mut self.error)
+        match send(self.socket, bytes, &mut self.write_error) {
+            // TLS goes on to read, and finds what the peer said before it ended the connection.
+            Err(_) if self.write_error.is_some() => Ok(bytes.len()),
+            result => result,
+        }
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
