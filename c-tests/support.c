@@ -438,7 +438,7 @@ const record_t *event_at(recorder_t *recorder, size_t index)
 static void *read_lines(void *argument)
 {
     peer_t *peer = argument;
-    FILE *output = fdopen(dup(peer->output), "re");
+    FILE *output = fdopen(fcntl(peer->output, F_DUPFD_CLOEXEC, 0), "r");
     char *line = NULL;
     size_t room = 0;
     ssize_t size;
@@ -550,6 +550,15 @@ size_t peer_count(peer_t *peer, const char *beginning)
     }
     pthread_mutex_unlock(&peer->mutex);
     return found;
+}
+
+void peer_await_count(peer_t *peer, const char *beginning, size_t count)
+{
+    uint64_t until = milliseconds_now() + SOON_MS;
+    while (peer_count(peer, beginning) < count && milliseconds_now() < until) {
+        sleep_ms(1);
+    }
+    assert_int_equal(peer_count(peer, beginning), count);
 }
 
 void peer_write(peer_t *peer, const void *bytes, size_t size)

@@ -80,8 +80,10 @@ void peer_write(peer_t *peer, const void *bytes, size_t size);
 void peer_command(peer_t *peer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The next line that begins so; what came before it is passed over. */
 const char *peer_await(peer_t *peer, const char *beginning);
-/* How many lines so far begin so. */
+/* How many lines so far begin so; what it has just done may not have been read yet. */
 size_t peer_count(peer_t *peer, const char *beginning);
+/* Waits until so many lines begin so, and expects that they are not more. */
+void peer_await_count(peer_t *peer, const char *beginning, size_t count);
 
 /* ---- fixtures ---- */
 

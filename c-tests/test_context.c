@@ -589,8 +589,8 @@ static void connect_and_close(fixture_t *fixture, const peer_t *peer, const mcc_
         sleep_ms(1);
     }
     assert_int_equal(brief.closed, 1);
-    /* Its callback has returned once the next call has been through the context's thread. */
-    sleep_ms(2);
+    /* Until its callback has returned. */
+    sleep_ms(5);
 }
 
 static void a_hundred_tls_connections_leave_nothing_behind(void **state)
@@ -598,7 +598,8 @@ static void a_hundred_tls_connections_leave_nothing_behind(void **state)
     fixture_t *fixture = *state;
     peer_t *peer = start_tls_peer(fixture, "server");
     const mcc_tls_options_t *tls = tls_with_ca(fixture, "ca.pem");
-    for (int warm_up = 0; warm_up < 10; warm_up++) {
+    /* Until what is kept for later use, such as freed blocks of each thread, is all there. */
+    for (int warm_up = 0; warm_up < 100; warm_up++) {
         connect_and_close(fixture, peer, tls);
     }
     size_t descriptors = count_descriptors();
@@ -606,9 +607,13 @@ static void a_hundred_tls_connections_leave_nothing_behind(void **state)
     for (int round = 0; round < 100; round++) {
         connect_and_close(fixture, peer, tls);
     }
+    /* The last one may not be quite gone; the lines that the test keeps of its peer are 24 KB. */
+    uint64_t until = milliseconds_now() + SOON_MS;
+    while ((heap_in_use() > memory + 40000 || count_descriptors() > descriptors) && milliseconds_now() < until) {
+        sleep_ms(10);
+    }
     assert_int_equal(count_descriptors(), descriptors);
-    /* The lines that the test keeps of its peer are some 20 KB. */
-    assert_in_range(heap_in_use(), 0, memory + 65536);
+    assert_in_range(heap_in_use(), 0, memory + 40000);
 }
 
 static void running_out_of_descriptors_has_its_status_and_passes(void **state)
@@ -627,7 +632,6 @@ static void running_out_of_descriptors_has_its_status_and_passes(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &full), 0);
     mcc_context_t *context = NULL;
     mcc_status_t status = mcc_context_new(NULL, &context);
-    options.callback = record_event;
     mcc_connection_t *connection = open_connection(fixture, options, &recorder);
     const record_t *waiting = await_state(recorder, MCC_STATE_WAITING);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);

@@ -720,13 +720,13 @@ static void without_a_log_callback_nothing_is_printed(void **state)
     fixture_t *fixture = *state;
     FILE *captured = tmpfile();
     assert_non_null(captured);
-    fflush(NULL);
+    fflush(stdout);
     int output = dup(STDOUT_FILENO);
     int errors = dup(STDERR_FILENO);
     dup2(fileno(captured), STDOUT_FILENO);
     dup2(fileno(captured), STDERR_FILENO);
     do_what_is_logged(fixture);
-    fflush(NULL);
+    fflush(stdout);
     dup2(output, STDOUT_FILENO);
     dup2(errors, STDERR_FILENO);
     close(output);

@@ -49,7 +49,7 @@ static void a_server_of_the_ca_is_trusted_by_name_and_by_address(void **state)
     const mcc_tls_options_t *tls = tls_with_ca(fixture, "ca.pem");
     expect_ready(fixture, "localhost", peer, tls);
     (void)peer_await(peer, "handshake version=TLSv1.3");
-    assert_int_equal(peer_count(peer, "handshake "), 1);
+    peer_await_count(peer, "handshake ", 1);
     expect_ready(fixture, "127.0.0.1", peer, tls);
     expect_ready(fixture, "localhost", peer, tls_with_ca(fixture, "ca.der"));
     /* The NUL of a C string may be counted or not. */
@@ -127,7 +127,7 @@ static void each_thing_wrong_with_a_certificate_has_its_reason(void **state)
                 mcc_event_state_t failure = expect_failure(fixture, "localhost", peer, tls);
                 assert_status(failure.reason, cases[index].reason);
                 assert_int_equal(mcc_status_class(failure.reason), MCC_CLASS_CERTIFICATE);
-                assert_int_equal(peer_count(peer, "message "), 0);
+                peer_await_count(peer, "message ", 0);
             }
             stop_peer(fixture, peer);
         }
@@ -341,7 +341,7 @@ static void a_pre_shared_key_is_enough(void **state)
         tls->psk_identity_size--;
         failure = expect_failure(fixture, "localhost", peer, tls);
         assert_status(failure.reason, MCC_ERR_TLS_ALERT);
-        assert_int_equal(peer_count(peer, "message "), 1);
+        peer_await_count(peer, "message ", 1);
     }
 }
 

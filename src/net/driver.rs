@@ -18,9 +18,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-/// How often a socket is read before others have their turn.
-const READS_AT_ONCE: u32 = 16;
-/// The longest datagram, and more of a stream than mostly waits.
+/// How often a socket is read before others have their turn: with the size below, some thousand of the shortest messages.
+const READS_AT_ONCE: u32 = 4;
+/// How much of a stream is read at once.
+const STREAM_READ_SIZE: usize = 16_384;
+/// One byte more than the longest datagram.
 const INCOMING_SIZE: usize = 65_536;
 /// The plaintext of one TLS record.
 const PLAIN_SIZE: usize = 16_384;
@@ -210,7 +212,7 @@ impl Driver {
                     }
                 }
                 Output::CloseLink(link) => self.close(environment, link),
-                Output::Deliver(message) => (self.sink)(Event::Message(&message)),
+                Output::Deliver(message) => self.tell(Event::Message(&message)),
                 Output::Report(report) => self.report(report),
             }
         }
@@ -236,9 +238,13 @@ impl Driver {
             }
             _ => {}
         }
-        // A callback that asks for the state or sends sees what it is being told.
+        self.tell(Event::Report(report));
+    }
+
+    fn tell(&mut self, event: Event<'_>) {
+        // A callback that asks for the statistics or sends sees what it is being told.
         self.shared.update(self.core.statistics());
-        (self.sink)(Event::Report(report));
+        (self.sink)(event);
     }
 
     fn resolve(&mut self, environment: &Environment, lookup: Lookup, name: String, port: u16) {
@@ -453,6 +459,7 @@ impl Source {
         if !self.may_read() {
             return Ok(Received::WouldBlock);
         }
+        let incoming = &mut incoming[..STREAM_READ_SIZE];
         let received = socket.receive(incoming)?;
         match received {
             Received::Bytes(size) => {
