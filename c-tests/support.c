@@ -684,7 +684,14 @@ mcc_connection_options_t options_for(fixture_t *fixture, const char *format, ...
 
 mcc_connection_t *open_connection(fixture_t *fixture, mcc_connection_options_t options, recorder_t **recorder)
 {
+    return open_reacting(fixture, options, recorder, NULL, NULL);
+}
+
+mcc_connection_t *open_reacting(fixture_t *fixture, mcc_connection_options_t options, recorder_t **recorder, reaction_t reaction,
+                                void *argument)
+{
     *recorder = new_recorder(fixture);
+    set_reaction(*recorder, reaction, argument);
     options.callback = record_event;
     options.argument = *recorder;
     mcc_connection_t *connection = NULL;

@@ -114,7 +114,10 @@ void set_reaction(recorder_t *recorder, reaction_t reaction, void *argument);
 mcc_connection_options_t options_for(fixture_t *fixture, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Opens a connection whose events go to `*recorder`, which is made here. */
 mcc_connection_t *open_connection(fixture_t *fixture, mcc_connection_options_t options, recorder_t **recorder);
-/* The same, and waits until it is ready. */
+/* The same with a reaction to its events, the first included. */
+mcc_connection_t *open_reacting(fixture_t *fixture, mcc_connection_options_t options, recorder_t **recorder, reaction_t reaction,
+                                void *argument);
+/* As open_connection, and waits until it is ready. */
 mcc_connection_t *open_ready(fixture_t *fixture, mcc_connection_options_t options, recorder_t **recorder);
 /* Closes it, and waits for its last event. */
 void close_connection(mcc_connection_t *connection, recorder_t *recorder);

@@ -142,8 +142,7 @@ static void processing_from_a_callback_is_refused(void **state)
     peer_t *peer = start_peer(fixture, "--tcp", NULL);
     busy_t busy = {.fixture = fixture};
     recorder_t *recorder;
-    mcc_connection_t *connection = open_connection(fixture, options_to(fixture, peer), &recorder);
-    set_reaction(recorder, process_in_callback, &busy);
+    mcc_connection_t *connection = open_reacting(fixture, options_to(fixture, peer), &recorder, process_in_callback, &busy);
     (void)await_state(recorder, MCC_STATE_READY);
     assert_status(busy.status, MCC_ERR_BUSY);
     assert_true(busy.count > 0);
@@ -247,8 +246,7 @@ static void every_call_can_come_from_a_callback(void **state)
     calls_t calls = {.fixture = fixture, .second = new_recorder(fixture)};
     memset(calls.statuses, 0xff, sizeof calls.statuses);
     recorder_t *recorder;
-    mcc_connection_t *connection = open_connection(fixture, options_to(fixture, peer), &recorder);
-    set_reaction(recorder, call_everything, &calls);
+    mcc_connection_t *connection = open_reacting(fixture, options_to(fixture, peer), &recorder, call_everything, &calls);
     assert_int_equal(await_event(recorder, MCC_EVENT_MESSAGE)->message_size, 20);
     await_count(recorder, MCC_EVENT_PING_ANSWERED, 1);
     for (size_t index = 0; index < 5; index++) {
@@ -276,8 +274,7 @@ static void a_connection_can_be_closed_in_its_own_callback(void **state)
     peer_t *peer = start_peer(fixture, "--tcp", NULL);
     mcc_status_t after = MCC_OK;
     recorder_t *recorder;
-    mcc_connection_t *connection = open_connection(fixture, options_to(fixture, peer), &recorder);
-    set_reaction(recorder, close_when_ready, &after);
+    mcc_connection_t *connection = open_reacting(fixture, options_to(fixture, peer), &recorder, close_when_ready, &after);
     (void)await_state(recorder, MCC_STATE_CLOSED);
     assert_status(after, MCC_ERR_INVALID_HANDLE);
     assert_int_equal(count_states(recorder, MCC_STATE_CLOSED), 1);
