@@ -48,9 +48,9 @@ enum mcc_status_t
     MCC_ERR_CA_INVALID = 111,
     // The certificate revocation list does not parse.
     MCC_ERR_CRL_INVALID = 112,
-    // The device's own certificate does not parse.
+    // The device's own certificate does not parse, or a key was given without it.
     MCC_ERR_CERTIFICATE_INVALID = 113,
-    // The private key does not parse.
+    // The private key does not parse, or a certificate was given without it.
     MCC_ERR_KEY_INVALID = 114,
     // The private key does not belong to the device's own certificate.
     MCC_ERR_KEY_MISMATCH = 115,
@@ -60,7 +60,7 @@ enum mcc_status_t
     MCC_ERR_TRUST_MISSING = 117,
     // This combination of scheme, transport and framing is not supported.
     MCC_ERR_UNSUPPORTED = 118,
-    // The object does not take this call in the way it was made.
+    // The object does not take this call as it is.
     MCC_ERR_WRONG_STATE = 201,
     // The context is being processed already, by another thread or by the caller of this callback.
     MCC_ERR_BUSY = 202,
@@ -88,7 +88,7 @@ enum mcc_status_t
     MCC_ERR_CONNECTION_RESET = 405,
     // The peer closed the connection.
     MCC_ERR_CLOSED_BY_PEER = 406,
-    // The peer did not answer a ping in time.
+    // Nothing comes back from the peer, neither the answer to a ping nor TCP's acknowledgement.
     MCC_ERR_PATH_SILENT = 407,
     // The operating system reported an error of the socket.
     MCC_ERR_TRANSPORT_FAILED = 408,
@@ -116,6 +116,8 @@ enum mcc_status_t
     MCC_ERR_TLS_VERSION = 511,
     // A TLS record was damaged or forged.
     MCC_ERR_TLS_RECORD = 512,
+    // The peer sent a TLS message that is not supported here, such as a KeyUpdate of TLS 1.3.
+    MCC_ERR_TLS_UNSUPPORTED = 513,
     // What the peer sent cannot be CoAP in this framing.
     MCC_ERR_PROTOCOL = 601,
     // The server did not begin with a Capabilities and Settings Message (RFC 8323 section 5.3).
@@ -207,7 +209,7 @@ enum mcc_keepalive_action_t
   : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
-    // The call was wrong: a handle that is not one, or a null pointer or too little room where a ping is due.
+    // The call was wrong: a handle that is not one, or a null pointer.
     MCC_KEEPALIVE_INVALID = -1,
     // Nothing until `*next_ms`.
     MCC_KEEPALIVE_WAIT = 0,
@@ -512,7 +514,7 @@ typedef struct mcc_connection_options_t {
     mcc_event_callback_t callback;
     // Handed to the callback; it has to last until the event `MCC_STATE_CLOSED`.
     void *argument;
-    // For `coaps`: credentials. Null for `coap`.
+    // For `coaps` and `coaps+tcp`: credentials. It has to be null for the schemes without TLS.
     const struct mcc_tls_options_t *tls;
     // How messages are told apart on TCP, one of `mcc_framing_t`.
     uint32_t framing;
@@ -649,7 +651,7 @@ bool mcc_coap_ping_matches(const uint8_t *message,
 // `mcc_connection_close`, or together with its context by `mcc_context_free`. Any thread, callbacks included.
 //
 // Errors: `MCC_ERR_NULL_POINTER` (context, options, out, uri or callback), `MCC_ERR_INVALID_HANDLE` (context),
-// `MCC_ERR_INVALID_ARGUMENT` (an option out of its range), `MCC_ERR_URI_SYNTAX`, `MCC_ERR_URI_SCHEME`, `MCC_ERR_URI_HOST`,
+// `MCC_ERR_INVALID_ARGUMENT` (an option out of its range, or `tls` with a scheme without TLS), `MCC_ERR_URI_SYNTAX`, `MCC_ERR_URI_SCHEME`, `MCC_ERR_URI_HOST`,
 // `MCC_ERR_URI_PORT`, `MCC_ERR_UNSUPPORTED`, and for `coaps`: `MCC_ERR_TRUST_MISSING`, `MCC_ERR_CA_INVALID`, `MCC_ERR_CRL_INVALID`,
 // `MCC_ERR_CERTIFICATE_INVALID`, `MCC_ERR_KEY_INVALID`, `MCC_ERR_KEY_MISMATCH`, `MCC_ERR_PSK_INVALID`, `MCC_ERR_OUT_OF_MEMORY`.
 mcc_status_t mcc_connection_open(struct mcc_context_t *context,
@@ -703,10 +705,9 @@ void mcc_connection_close(struct mcc_connection_t *connection);
 //
 // The caller owns it and ends it by `mcc_context_free`. Any thread. `*out` is written on success only.
 //
-// Errors: `MCC_ERR_NULL_POINTER` (out), `MCC_ERR_INVALID_ARGUMENT` (options), `MCC_ERR_OUT_OF_DESCRIPTORS`, `MCC_ERR_THREAD`,
-// `MCC_ERR_SYSTEM`.
-mcc_status_t mcc_context_new(const struct mcc_context_options_t *options,
-                             struct mcc_context_t **out);
+// Errors: `MCC_ERR_NULL_POINTER` (out), `MCC_ERR_INVALID_ARGUMENT` (options), `MCC_ERR_OUT_OF_DESCRIPTORS`,
+// `MCC_ERR_OUT_OF_MEMORY`, `MCC_ERR_THREAD`, `MCC_ERR_SYSTEM`.
+mcc_status_t mcc_context_new(const struct mcc_context_options_t *options, struct mcc_context_t **out);
 
 // The one descriptor to poll for reading in a loop of the program's own; when it is readable, call `mcc_context_process`.
 //
@@ -727,7 +728,8 @@ mcc_status_t mcc_context_process(struct mcc_context_t *context,
 // Ends a context and what is still open on it: each message not sent yet is reported as failed, each connection as closed.
 //
 // With a thread of its own these last events come from that thread, and it has ended when the function returns. Without one they
-// come from within this function. From a callback of the context the function returns at once, and they come after the callback.
+// come from within this function, unless another thread is in `mcc_context_process`: then from there, before the function returns.
+// From a callback, of this context or of another, the function returns at once, and they come afterwards.
 // In every case the handles of the context and of its connections are invalid from the call on. Any thread. Null does nothing,
 // nor does a handle that is not one.
 void mcc_context_free(struct mcc_context_t *context);
@@ -750,7 +752,8 @@ mcc_status_t mcc_keepalive_on_sent(struct mcc_keepalive_t *keepalive,
 // As `mcc_keepalive_on_sent`, and notes the message ID of a Confirmable message, so that the Acknowledgement or Reset that answers
 // it counts as a sign of life. `message` is one whole RFC 7252 message. Any thread.
 //
-// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_INVALID_MESSAGE`.
+// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_EMPTY_MESSAGE` (size 0), `MCC_ERR_MESSAGE_TOO_LARGE` (over 65535
+// bytes), `MCC_ERR_INVALID_MESSAGE`.
 mcc_status_t mcc_keepalive_on_sent_message(struct mcc_keepalive_t *keepalive,
                                            uint64_t now_ms,
                                            const uint8_t *message,
@@ -759,9 +762,10 @@ mcc_status_t mcc_keepalive_on_sent_message(struct mcc_keepalive_t *keepalive,
 // Says that a message came in: one whole RFC 7252 message, without framing. Any thread.
 //
 // The answer to the ping proves the path, and so does any other valid message, but for an Acknowledgement or Reset that answers
-// nothing that was sent. Time 0 to never going back, as for `mcc_keepalive_on_sent`.
+// nothing that was sent. `now_ms` is as for `mcc_keepalive_on_sent`.
 //
-// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_EMPTY_MESSAGE` (size 0), `MCC_ERR_INVALID_MESSAGE` (it proves nothing).
+// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_EMPTY_MESSAGE` (size 0), `MCC_ERR_MESSAGE_TOO_LARGE` (over 65535
+// bytes), `MCC_ERR_INVALID_MESSAGE` (it proves nothing).
 mcc_status_t mcc_keepalive_on_received(struct mcc_keepalive_t *keepalive,
                                        uint64_t now_ms,
                                        const uint8_t *message,
@@ -775,12 +779,13 @@ mcc_status_t mcc_keepalive_on_send_failed(struct mcc_keepalive_t *keepalive, uin
 // Asks what is due at `now_ms`.
 //
 // `*next_ms` becomes the time at which to ask again (the largest number: not before something happens). For
-// `MCC_KEEPALIVE_SEND_PING` the ping, an RFC 7252 message of 4 bytes, stands in `ping`, and `*ping_size`, which says how much room
-// there is, becomes 4; else `*ping_size` becomes 0. Any thread.
+// `MCC_KEEPALIVE_SEND_PING` the ping, an RFC 7252 message, stands in `ping`, which has room for 4 bytes, and `*ping_size` becomes 4;
+// else `*ping_size` becomes 0. None of the pointers may be null. Any thread.
+//
 mcc_keepalive_action_t mcc_keepalive_poll(struct mcc_keepalive_t *keepalive,
                                           uint64_t now_ms,
                                           uint64_t *next_ms,
-                                          uint8_t *ping,
+                                          uint8_t ping[4],
                                           size_t *ping_size);
 
 // Changes the interval in seconds; the values are those of the option `interval_s`. It counts from the latest traffic. Any thread.

@@ -76,7 +76,7 @@ statuses! {
     InvalidArgument = 102, Argument, "MCC_ERR_INVALID_ARGUMENT", "A value is out of its range: compare each argument and option with the range in its description, and begin option structs with their initialiser.";
     InvalidHandle = 103, Argument, "MCC_ERR_INVALID_HANDLE", "The handle is not one of this library's, is of another kind, or was closed: use what the matching new or open function gave, and not after close or free.";
     EmptyMessage = 104, Argument, "MCC_ERR_EMPTY_MESSAGE", "The message has no bytes: pass one whole CoAP message; for a ping use mcc_connection_ping.";
-    MessageTooLarge = 105, Argument, "MCC_ERR_MESSAGE_TOO_LARGE", "The message is longer than this connection can carry: send it in blocks (RFC 7959), or raise the limit where the framing allows it.";
+    MessageTooLarge = 105, Argument, "MCC_ERR_MESSAGE_TOO_LARGE", "The message is longer than this connection can carry: send it in blocks (RFC 7959).";
     InvalidMessage = 106, Argument, "MCC_ERR_INVALID_MESSAGE", "The bytes are not one well-formed CoAP message that this connection can carry: check version, token length and options (RFC 7252 section 3); RFC 8323 carries no empty messages.";
     UriSyntax = 107, Argument, "MCC_ERR_URI_SYNTAX", "The URI is not of the form scheme://host:port: write for example coaps://lwm2m.example.com:5684.";
     UriScheme = 108, Argument, "MCC_ERR_URI_SCHEME", "The URI's scheme is none of coap, coaps, coap+tcp and coaps+tcp: begin the URI with one of them.";
@@ -84,18 +84,18 @@ statuses! {
     UriPort = 110, Argument, "MCC_ERR_URI_PORT", "The URI's port is not a number from 1 to 65535: correct it, or leave it out for the scheme's default.";
     CaInvalid = 111, Argument, "MCC_ERR_CA_INVALID", "The CA certificates do not parse: pass PEM text, or one certificate in DER, with its exact size.";
     CrlInvalid = 112, Argument, "MCC_ERR_CRL_INVALID", "The certificate revocation list does not parse: pass PEM text or DER with its exact size.";
-    CertificateInvalid = 113, Argument, "MCC_ERR_CERTIFICATE_INVALID", "The device's own certificate does not parse: pass its chain, device certificate first, as PEM text, or one certificate in DER.";
-    KeyInvalid = 114, Argument, "MCC_ERR_KEY_INVALID", "The private key does not parse: pass PKCS#8 or SEC1, PEM or DER, and the password if it has one.";
+    CertificateInvalid = 113, Argument, "MCC_ERR_CERTIFICATE_INVALID", "The device's own certificate does not parse, or a key was given without it: pass its chain, device certificate first, as PEM text, or one certificate in DER.";
+    KeyInvalid = 114, Argument, "MCC_ERR_KEY_INVALID", "The private key does not parse, or a certificate was given without it: pass PKCS#8 or SEC1, PEM or DER, and the password if it has one.";
     KeyMismatch = 115, Argument, "MCC_ERR_KEY_MISMATCH", "The private key does not belong to the device's own certificate: pass the pair that was issued together.";
     PskInvalid = 116, Argument, "MCC_ERR_PSK_INVALID", "The pre-shared key or its identity is empty or too long: pass both, the key with at most 32 bytes and the identity with at most 128.";
     TrustMissing = 117, Argument, "MCC_ERR_TRUST_MISSING", "Nothing was given to know the server by: pass the CA certificates of the service, or a pre-shared key.";
     Unsupported = 118, Argument, "MCC_ERR_UNSUPPORTED", "This combination of scheme, transport and framing is not supported: coaps needs TCP, the record framing needs TLS.";
 
-    WrongState = 201, State, "MCC_ERR_WRONG_STATE", "The object does not take this call in the way it was made: a context with its own thread is not processed by the caller.";
+    WrongState = 201, State, "MCC_ERR_WRONG_STATE", "The object does not take this call as it is: a context with a thread of its own is not processed by the caller, and a keepalive tells of a ping only after there was one.";
     Busy = 202, State, "MCC_ERR_BUSY", "The context is being processed already, by another thread or by the caller of this callback: return from the callback first.";
     Closed = 203, State, "MCC_ERR_CLOSED", "The connection was closed by this program: open a new one.";
     QueueFull = 204, State, "MCC_ERR_QUEUE_FULL", "The queue of messages to send is full: wait for an event that a message was sent, or raise queue_limit.";
-    NotConnected = 205, State, "MCC_ERR_NOT_CONNECTED", "There is no connection at the moment: wait for the state READY, or set keep_queued_messages.";
+    NotConnected = 205, State, "MCC_ERR_NOT_CONNECTED", "There is no connection at the moment: wait for the state READY; messages can also be kept until then by keep_queued_messages.";
 
     NameNotFound = 301, Name, "MCC_ERR_NAME_NOT_FOUND", "The host's name does not exist in the DNS: check the name's spelling and the device's DNS server.";
     NameLookupFailed = 302, Name, "MCC_ERR_NAME_LOOKUP_FAILED", "The DNS server could not be asked or gave an error: check that the device has a network and a DNS server that works.";
@@ -107,7 +107,7 @@ statuses! {
     NetworkDown = 404, NetworkDown, "MCC_ERR_NETWORK_DOWN", "This device has no network or no route: check cable, radio or modem, and the default route.";
     ConnectionReset = 405, ClosedByPeer, "MCC_ERR_CONNECTION_RESET", "The peer or something on the way reset the connection: the library connects again; if it repeats, look at the server's log and at firewalls.";
     ClosedByPeer = 406, ClosedByPeer, "MCC_ERR_CLOSED_BY_PEER", "The peer closed the connection: the library connects again; if it repeats, look at the server's log.";
-    PathSilent = 407, SilentPath, "MCC_ERR_PATH_SILENT", "The peer did not answer a ping in time: the path is taken for dead and connected anew; if it repeats at the same idle time, use a shorter keepalive interval.";
+    PathSilent = 407, SilentPath, "MCC_ERR_PATH_SILENT", "Nothing comes back from the peer, neither the answer to a ping nor TCP's acknowledgement: the path is taken for dead and connected anew; if it repeats at the same idle time, use a shorter keepalive interval.";
     TransportFailed = 408, Unreachable, "MCC_ERR_TRANSPORT_FAILED", "The operating system reported an error of the socket: the detail is its errno.";
 
     HandshakeTimeout = 501, Filtered, "MCC_ERR_HANDSHAKE_TIMEOUT", "The host accepted the connection, and its TLS handshake did not end in time: check that the port speaks TLS and that nothing on the way holds it back.";
@@ -122,6 +122,7 @@ statuses! {
     CertificateRejected = 510, Certificate, "MCC_ERR_CERTIFICATE_REJECTED", "The server's certificate was not accepted: the detail holds the verification flags of Mbed TLS (key usage, weak key or hash, missing certificate).";
     TlsVersion = 511, Protocol, "MCC_ERR_TLS_VERSION", "The server speaks no TLS version that is enabled here: enable TLS 1.2 and 1.3 on both sides.";
     TlsRecord = 512, Protocol, "MCC_ERR_TLS_RECORD", "A TLS record was damaged or forged: the connection was ended; if it repeats, something on the way alters the traffic.";
+    TlsUnsupported = 513, Protocol, "MCC_ERR_TLS_UNSUPPORTED", "The peer sent a TLS message that is not supported here, such as a KeyUpdate of TLS 1.3: if it repeats, set max_version to TLS 1.2.";
 
     ProtocolViolation = 601, Protocol, "MCC_ERR_PROTOCOL", "What the peer sent cannot be CoAP in this framing: check that scheme and framing are the server's.";
     CapabilitiesTimeout = 602, Protocol, "MCC_ERR_CAPABILITIES_TIMEOUT", "The server did not begin with a Capabilities and Settings Message (RFC 8323 section 5.3): use coap or coaps with the transport TCP for the device management service.";

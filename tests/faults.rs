@@ -6,7 +6,8 @@ use common::{Client, Owned, PATIENCE, over_udp, settings};
 use mbed_cloud_connectivity::coap::framing::Framing;
 use mbed_cloud_connectivity::connection::{Report, State};
 use mbed_cloud_connectivity::error::{Class, Status};
-use mbed_cloud_connectivity::net::context::{Context, Event};
+use mbed_cloud_connectivity::keepalive::Answer;
+use mbed_cloud_connectivity::net::context::{Connection, ConnectionSettings, Context, Event};
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
@@ -229,4 +230,97 @@ fn datagrams_of_others_change_nothing() {
     assert_eq!((before.pings_answered, before.peer_pings_answered, before.messages_received), (0, 0, 0));
     peer.send_to(&answer, address).unwrap();
     client.wait("the answer", |event| matches!(event, Owned::Report(Report::PingAnswered { .. })).then_some(()));
+}
+
+/// Reports of connections on a context, and what to do with each.
+fn watched(
+    context: &Arc<Context>,
+    settings: ConnectionSettings,
+    mut each: impl FnMut(Report) + Send + 'static,
+) -> Arc<Connection> {
+    let sink = Box::new(move |event: Event<'_>| {
+        if let Event::Report(report) = event {
+            each(report);
+        }
+    });
+    context.connection(settings, sink).unwrap()
+}
+
+#[test]
+fn a_callback_that_always_sends_leaves_others_their_turn() {
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut settings = settings(&format!("coap://{}", peer.local_addr().unwrap()));
+    over_udp(&mut settings);
+    let context = Context::new(false).unwrap();
+    let sending: Arc<std::sync::OnceLock<Arc<Connection>>> = Arc::default();
+    let own = sending.clone();
+    let connection = watched(&context, settings, move |report| {
+        if matches!(report, Report::Sent { .. } | Report::State { state: State::Ready, .. }) {
+            let _ = own.get().unwrap().send(&[0x50, 1, 0, 1], |_| ());
+        }
+    });
+    let _ = sending.set(connection.clone());
+    connection.start().unwrap();
+    for _ in 0..50 {
+        context.process(Some(Duration::ZERO)).unwrap();
+    }
+    let sent = connection.statistics().messages_sent;
+    assert!((10..100).contains(&sent), "{sent} messages in 50 rounds");
+}
+
+#[test]
+fn an_answer_that_came_in_time_counts_however_late_the_loop_runs() {
+    let stream_port = server(answer_pings);
+    for own_thread in [true, false] {
+        let context = Context::new(own_thread).unwrap();
+        let mut settings = settings(&format!("coap://127.0.0.1:{stream_port}"));
+        settings.core.keepalive.answer = Answer::Within(Duration::from_millis(300));
+        let (sender, events) = mpsc::channel();
+        let connection = watched(&context, settings, move |report| {
+            if report == Report::PingSent {
+                // A callback that takes its time, longer than the ping has.
+                std::thread::sleep(Duration::from_millis(600));
+            }
+            let _ = sender.send(report);
+        });
+        connection.start().unwrap();
+        let begin = Instant::now();
+        loop {
+            assert!(begin.elapsed() < PATIENCE);
+            if !own_thread {
+                context.process(Some(Duration::from_millis(10))).unwrap();
+            }
+            match events.recv_timeout(Duration::from_millis(10)) {
+                Ok(Report::State { state: State::Ready, .. }) => connection.ping().unwrap(),
+                Ok(Report::PingSent) if !own_thread => std::thread::sleep(Duration::from_millis(600)),
+                Ok(Report::PingAnswered { .. }) => break,
+                Ok(Report::PingLost { .. }) => panic!("own thread {own_thread}: the answer lay in the socket"),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn contexts_that_end_each_other_from_their_callbacks_do_not_wait_for_ever() {
+    let port = server(answer_pings);
+    let contexts = [Context::new(true).unwrap(), Context::new(true).unwrap()];
+    let barrier = Arc::new(std::sync::Barrier::new(2));
+    let (sender, events) = mpsc::channel();
+    for (index, context) in contexts.iter().enumerate() {
+        let (other, barrier, sender) = (contexts[1 - index].clone(), barrier.clone(), sender.clone());
+        let connection = watched(context, settings(&format!("coap://127.0.0.1:{port}")), move |report| {
+            if matches!(report, Report::State { state: State::Ready, .. }) {
+                barrier.wait();
+                other.shut_down();
+            }
+            if matches!(report, Report::State { state: State::Closed, .. }) {
+                let _ = sender.send(index);
+            }
+        });
+        connection.start().unwrap();
+    }
+    let mut closed = [events.recv_timeout(PATIENCE).unwrap(), events.recv_timeout(PATIENCE).unwrap()];
+    closed.sort_unstable();
+    assert_eq!(closed, [0, 1]);
 }

@@ -164,6 +164,23 @@ fn openssl_that_asks_for_the_device_s_certificate() {
 }
 
 #[test]
+fn openssl_that_renews_its_keys_is_named_for_what_it_asks() {
+    let authority = Authority::new("key-update");
+    authority.issue("server", "DNS:localhost", (-1, 30));
+    let port = free_port();
+    let (chain, key) = (authority.text("server.pem"), authority.text("server.key"));
+    let arguments = ["s_server", "-accept", &port.to_string(), "-cert", &chain, "-key", &key, "-tls1_3"];
+    let mut peer = Peer::start("openssl", &arguments);
+    wait_for_tcp(port);
+    let client =
+        Client::open(&format!("coaps://localhost:{port}"), |settings| trust(settings, &authority, "localhost"));
+    client.wait_for_state(State::Ready);
+    peer.type_line("k");
+    assert_eq!(client.wait_for_state(State::Waiting), Some(Status::TlsUnsupported));
+    client.wait_for_state(State::Ready);
+}
+
+#[test]
 fn openssl_with_a_pre_shared_key() {
     for (version, identity, key, good) in [
         ("-tls1_2", "device", "00112233445566778899aabbccddeeff", true),

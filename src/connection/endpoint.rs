@@ -34,6 +34,13 @@ pub enum Host {
     Address(IpAddr),
 }
 
+impl Host {
+    /// A name or an address by itself; an IPv6 address stands without brackets here.
+    pub fn parse(text: &str) -> Result<Self, Status> {
+        if text.contains(':') { parse_ipv6(text) } else { parse_name(text) }
+    }
+}
+
 impl fmt::Display for Host {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -158,6 +165,15 @@ mod tests {
         assert_eq!(Endpoint::parse(b"coap://x", Some(7)).unwrap().port, 7);
         assert_eq!(Endpoint::parse(b"coap://x:8", Some(7)).unwrap().port, 8);
         assert_eq!(parse("coaps://[::1]").unwrap().host.to_string(), "::1");
+    }
+
+    #[test]
+    fn a_host_by_itself_is_read_too() {
+        assert_eq!(Host::parse("::1"), Ok(Host::Address("::1".parse().unwrap())));
+        assert_eq!(Host::parse("a.example"), Ok(Host::Name("a.example".into())));
+        for wrong in ["", "a b", "a:b", "[::1]", &"a".repeat(300)] {
+            assert_eq!(Host::parse(wrong), Err(Status::UriHost), "{wrong}");
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How many answers of our own (Resets, Pongs) may wait to be written; a peer that asks for more and does not read gets no more.
-const MAX_ANSWERS: usize = 16;
+/// How many answers of our own (Resets, Pongs) may wait to be written; a peer that asks for more at once gets no more.
+pub(super) const MAX_ANSWERS: usize = 1024;
 
 /// A connection that stays up.
 #[derive(Debug)]
@@ -323,12 +323,13 @@ impl Connection {
         };
         match writing {
             Writing::Ping { message, retransmission } => {
+                self.keepalive.on_ping_written(now);
+                self.write(link, &message, Writing::Ping { message: Vec::new(), retransmission });
                 if !retransmission {
                     self.statistics.pings_sent += 1;
                     self.outputs.push_back(Output::Report(Report::PingSent));
                 }
-                self.keepalive.on_ping_written(now);
-                self.write(link, &message, Writing::Ping { message: Vec::new(), retransmission })
+                true
             }
             Writing::Message { ticket, message } => {
                 if let Ok(header) = message::check(&message) {
@@ -342,14 +343,16 @@ impl Connection {
     }
 
     fn write(&mut self, link: Link, message: &[u8], writing: Writing) -> bool {
-        let frame = framing::encode(self.settings.framing, message).filter(|frame| frame.len() <= self.frame_limit);
-        match (frame, writing) {
-            (Some(frame), writing) => {
+        let frame = framing::encode(self.settings.framing, message).unwrap_or_default();
+        match writing {
+            // Only the application's messages are bound by it: the library's own are shorter than any limit with a meaning.
+            Writing::Message { ticket, .. } if frame.len() > self.frame_limit => {
+                self.report_failed(ticket, Status::MessageTooLarge.into());
+            }
+            writing => {
                 self.writing = Some(writing);
                 self.outputs.push_back(Output::Write(link, frame));
             }
-            (None, Writing::Message { ticket, .. }) => self.report_failed(ticket, Status::MessageTooLarge.into()),
-            (None, _) => {}
         }
         true
     }

@@ -1,14 +1,14 @@
 //! Connections that stay up.
 
 use crate::coap::framing::Framing;
-use crate::connection::endpoint::Endpoint;
+use crate::connection::endpoint::{Endpoint, Host};
 use crate::connection::{self as core, Report, State};
 use crate::error::{Failure, Status};
 use crate::ffi::configured;
 use crate::ffi::context::{CONTEXTS, mcc_context_t};
 use crate::ffi::event::*;
 use crate::ffi::handle::{Handle, Registry};
-use crate::ffi::pointer::{Sized32, bytes, sized, text, write, write_sized};
+use crate::ffi::pointer::{Sized32, bytes, message, sized, text, write, write_sized};
 use crate::ffi::status::mcc_status_t;
 use crate::ffi::status::mcc_status_text;
 use crate::ffi::status_of_result;
@@ -154,7 +154,7 @@ pub struct mcc_connection_options_t {
     pub callback: mcc_event_callback_t,
     /// Handed to the callback; it has to last until the event `MCC_STATE_CLOSED`.
     pub argument: *mut c_void,
-    /// For `coaps`: credentials. Null for `coap`.
+    /// For `coaps` and `coaps+tcp`: credentials. It has to be null for the schemes without TLS.
     pub tls: *const mcc_tls_options_t,
     /// How messages are told apart on TCP, one of `mcc_framing_t`.
     pub framing: u32,
@@ -294,7 +294,7 @@ unsafe impl Sized32 for mcc_connection_stats_t {
 /// `mcc_connection_close`, or together with its context by `mcc_context_free`. Any thread, callbacks included.
 ///
 /// Errors: `MCC_ERR_NULL_POINTER` (context, options, out, uri or callback), `MCC_ERR_INVALID_HANDLE` (context),
-/// `MCC_ERR_INVALID_ARGUMENT` (an option out of its range), `MCC_ERR_URI_SYNTAX`, `MCC_ERR_URI_SCHEME`, `MCC_ERR_URI_HOST`,
+/// `MCC_ERR_INVALID_ARGUMENT` (an option out of its range, or `tls` with a scheme without TLS), `MCC_ERR_URI_SYNTAX`, `MCC_ERR_URI_SCHEME`, `MCC_ERR_URI_HOST`,
 /// `MCC_ERR_URI_PORT`, `MCC_ERR_UNSUPPORTED`, and for `coaps`: `MCC_ERR_TRUST_MISSING`, `MCC_ERR_CA_INVALID`, `MCC_ERR_CRL_INVALID`,
 /// `MCC_ERR_CERTIFICATE_INVALID`, `MCC_ERR_KEY_INVALID`, `MCC_ERR_KEY_MISMATCH`, `MCC_ERR_PSK_INVALID`, `MCC_ERR_OUT_OF_MEMORY`.
 #[unsafe(no_mangle)]
@@ -314,7 +314,13 @@ pub extern "C" fn mcc_connection_open(
         // SAFETY: the caller gives a URI that ends with NUL.
         let uri = unsafe { text(options.uri) }.ok_or(Status::NullPointer)?;
         let endpoint = Endpoint::parse(uri.to_bytes(), crate::settings::CUSTOM_URI_PORT)?;
-        let tls = if endpoint.secure { Some(tls_config(options.tls, &endpoint)?) } else { None };
+        let tls = match (endpoint.secure, options.tls.is_null()) {
+            (true, false) => Some(tls_config(options.tls, &endpoint)?),
+            (true, true) => return Err(Status::TrustMissing),
+            // Credentials and a scheme without TLS: one of the two is a mistake, and the message would go in the clear.
+            (false, false) => return Err(Status::InvalidArgument),
+            (false, true) => None,
+        };
         let settings =
             ConnectionSettings { core: core_settings(&options, endpoint)?, tls, tcp: tcp_options(&options)? };
 
@@ -347,11 +353,8 @@ pub extern "C" fn mcc_connection_send(
 ) -> mcc_status_t {
     status_of_result(|| {
         let connection = CONNECTIONS.get(connection)?;
-        if message.is_null() {
-            return Err(Status::NullPointer);
-        }
         // SAFETY: the caller gives `size` readable bytes.
-        let message = unsafe { bytes(message, size) }?;
+        let message = unsafe { self::message(message, size) }?;
         connection.send(message, |number| {
             if !ticket.is_null() {
                 // SAFETY: not null, and the caller gives room for a number.
@@ -580,6 +583,7 @@ fn core_settings(options: &mcc_connection_options_t, endpoint: Endpoint) -> Resu
         seconds => in_range(seconds, 1..=4_294_967)?,
     };
     let reliable = transport == core::Transport::Tcp;
+    let answer_timeout = milliseconds(options.keepalive_timeout_ms, 1)?;
     Ok(core::Settings {
         host: endpoint.host,
         port: endpoint.port,
@@ -590,7 +594,7 @@ fn core_settings(options: &mcc_connection_options_t, endpoint: Endpoint) -> Resu
             interval: keepalive_interval(options.keepalive_interval_s, reliable)?,
             jitter_percent: in_range(options.keepalive_jitter_percent, 0..=50)?,
             answer: if reliable {
-                crate::keepalive::Answer::Within(milliseconds(options.keepalive_timeout_ms, 1)?)
+                crate::keepalive::Answer::Within(answer_timeout)
             } else {
                 crate::keepalive::Answer::Retransmitted
             },
@@ -621,9 +625,6 @@ fn tcp_options(options: &mcc_connection_options_t) -> Result<TcpOptions, Status>
 }
 
 fn tls_config(options: *const mcc_tls_options_t, endpoint: &Endpoint) -> Result<Arc<tls::Config>, Status> {
-    if options.is_null() {
-        return Err(Status::TrustMissing);
-    }
     // SAFETY: the caller gives an option struct that begins with its size.
     let options = unsafe { sized(options) }?;
     let given = |pointer, size| {
@@ -632,7 +633,10 @@ fn tls_config(options: *const mcc_tls_options_t, endpoint: &Endpoint) -> Result<
     };
     // SAFETY: the caller gives a name that ends with NUL, or null.
     let server_name = match unsafe { text(options.server_name) } {
-        Some(name) => name.to_str().map_err(|_| Status::InvalidArgument)?.to_owned(),
+        Some(name) => {
+            let name = name.to_str().map_err(|_| Status::InvalidArgument)?;
+            Host::parse(name).map_err(|_| Status::InvalidArgument)?.to_string()
+        }
         None => endpoint.host.to_string(),
     };
     let version = |number| match number {

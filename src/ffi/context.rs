@@ -39,8 +39,8 @@ unsafe impl Sized32 for mcc_context_options_t {
 ///
 /// The caller owns it and ends it by `mcc_context_free`. Any thread. `*out` is written on success only.
 ///
-/// Errors: `MCC_ERR_NULL_POINTER` (out), `MCC_ERR_INVALID_ARGUMENT` (options), `MCC_ERR_OUT_OF_DESCRIPTORS`, `MCC_ERR_THREAD`,
-/// `MCC_ERR_SYSTEM`.
+/// Errors: `MCC_ERR_NULL_POINTER` (out), `MCC_ERR_INVALID_ARGUMENT` (options), `MCC_ERR_OUT_OF_DESCRIPTORS`,
+/// `MCC_ERR_OUT_OF_MEMORY`, `MCC_ERR_THREAD`, `MCC_ERR_SYSTEM`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mcc_context_new(options: *const mcc_context_options_t, out: *mut *mut mcc_context_t) -> mcc_status_t {
     status_of_result(|| {
@@ -94,7 +94,8 @@ pub extern "C" fn mcc_context_process(context: *mut mcc_context_t, timeout_ms: i
 /// Ends a context and what is still open on it: each message not sent yet is reported as failed, each connection as closed.
 ///
 /// With a thread of its own these last events come from that thread, and it has ended when the function returns. Without one they
-/// come from within this function. From a callback of the context the function returns at once, and they come after the callback.
+/// come from within this function, unless another thread is in `mcc_context_process`: then from there, before the function returns.
+/// From a callback, of this context or of another, the function returns at once, and they come afterwards.
 /// In every case the handles of the context and of its connections are invalid from the call on. Any thread. Null does nothing,
 /// nor does a handle that is not one.
 #[unsafe(no_mangle)]

@@ -5,7 +5,7 @@ use crate::coap::ping::{self, RecentIds};
 use crate::error::Status;
 use crate::ffi::connection::keepalive_interval;
 use crate::ffi::handle::Registry;
-use crate::ffi::pointer::{Sized32, bytes, sized, write};
+use crate::ffi::pointer::{self, Sized32, sized, write};
 use crate::ffi::status::mcc_status_t;
 use crate::ffi::status_of_result;
 use crate::keepalive::{Action, Answer, Evidence, Keepalive, Settings};
@@ -68,7 +68,7 @@ unsafe impl Sized32 for mcc_keepalive_options_t {
 #[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum mcc_keepalive_action_t {
-    /// The call was wrong: a handle that is not one, or a null pointer or too little room where a ping is due.
+    /// The call was wrong: a handle that is not one, or a null pointer.
     MCC_KEEPALIVE_INVALID = -1,
     /// Nothing until `*next_ms`.
     MCC_KEEPALIVE_WAIT = 0,
@@ -134,7 +134,8 @@ pub extern "C" fn mcc_keepalive_on_sent(keepalive: *mut mcc_keepalive_t, now_ms:
 /// As `mcc_keepalive_on_sent`, and notes the message ID of a Confirmable message, so that the Acknowledgement or Reset that answers
 /// it counts as a sign of life. `message` is one whole RFC 7252 message. Any thread.
 ///
-/// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_INVALID_MESSAGE`.
+/// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_EMPTY_MESSAGE` (size 0), `MCC_ERR_MESSAGE_TOO_LARGE` (over 65535
+/// bytes), `MCC_ERR_INVALID_MESSAGE`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mcc_keepalive_on_sent_message(
     keepalive: *mut mcc_keepalive_t,
@@ -144,7 +145,7 @@ pub extern "C" fn mcc_keepalive_on_sent_message(
 ) -> mcc_status_t {
     change(keepalive, |state| {
         // SAFETY: the caller gives `size` readable bytes.
-        let message = unsafe { bytes(message, size) }?;
+        let message = unsafe { pointer::message(message, size) }?;
         let header = message::check(message).map_err(|_| Status::InvalidMessage)?;
         state.sent.note(&header);
         state.keepalive.on_sent(time(now_ms));
@@ -155,9 +156,10 @@ pub extern "C" fn mcc_keepalive_on_sent_message(
 /// Says that a message came in: one whole RFC 7252 message, without framing. Any thread.
 ///
 /// The answer to the ping proves the path, and so does any other valid message, but for an Acknowledgement or Reset that answers
-/// nothing that was sent. Time 0 to never going back, as for `mcc_keepalive_on_sent`.
+/// nothing that was sent. `now_ms` is as for `mcc_keepalive_on_sent`.
 ///
-/// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_EMPTY_MESSAGE` (size 0), `MCC_ERR_INVALID_MESSAGE` (it proves nothing).
+/// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_EMPTY_MESSAGE` (size 0), `MCC_ERR_MESSAGE_TOO_LARGE` (over 65535
+/// bytes), `MCC_ERR_INVALID_MESSAGE` (it proves nothing).
 #[unsafe(no_mangle)]
 pub extern "C" fn mcc_keepalive_on_received(
     keepalive: *mut mcc_keepalive_t,
@@ -166,14 +168,8 @@ pub extern "C" fn mcc_keepalive_on_received(
     size: usize,
 ) -> mcc_status_t {
     change(keepalive, |state| {
-        if message.is_null() {
-            return Err(Status::NullPointer);
-        }
         // SAFETY: the caller gives `size` readable bytes.
-        let message = unsafe { bytes(message, size) }?;
-        if message.is_empty() {
-            return Err(Status::EmptyMessage);
-        }
+        let message = unsafe { pointer::message(message, size) }?;
         let header = message::check(message).map_err(|_| Status::InvalidMessage)?;
         let evidence = match state.keepalive.unanswered() {
             Some(ping) if ping::matches(message, ping) => Evidence::Answer,
@@ -203,8 +199,10 @@ pub extern "C" fn mcc_keepalive_on_send_failed(keepalive: *mut mcc_keepalive_t, 
 /// Asks what is due at `now_ms`.
 ///
 /// `*next_ms` becomes the time at which to ask again (the largest number: not before something happens). For
-/// `MCC_KEEPALIVE_SEND_PING` the ping, an RFC 7252 message of 4 bytes, stands in `ping`, and `*ping_size`, which says how much room
-/// there is, becomes 4; else `*ping_size` becomes 0. Any thread.
+/// `MCC_KEEPALIVE_SEND_PING` the ping, an RFC 7252 message, stands in `ping`, which has room for 4 bytes, and `*ping_size` becomes 4;
+/// else `*ping_size` becomes 0. None of the pointers may be null. Any thread.
+///
+/// cbindgen:ptrs-as-arrays=[[ping;4]]
 #[unsafe(no_mangle)]
 pub extern "C" fn mcc_keepalive_poll(
     keepalive: *mut mcc_keepalive_t,
@@ -229,17 +227,12 @@ fn poll(
     if next_ms.is_null() || ping.is_null() || ping_size.is_null() {
         return Err(Status::NullPointer);
     }
-    // SAFETY: not null, and the caller gives a number there.
-    let room = unsafe { ping_size.read_unaligned() };
-    if room < ping::SIZE {
-        return Err(Status::InvalidArgument);
-    }
     let mut state = lock(&object);
     let (action, next) = state.keepalive.poll(time(now_ms));
     drop(state);
     // Rounded up: asked again a fraction too early, nothing would be due yet.
     let next = next.map_or(u64::MAX, |next| u64::try_from(next.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX));
-    // SAFETY: none is null; the caller gives room for a number at two of them and for `room` bytes at the third.
+    // SAFETY: none is null; the caller gives room for a number at two of them and for 4 bytes at the third.
     unsafe {
         write(next_ms, next)?;
         write(ping_size, if matches!(action, Action::SendPing { .. }) { ping::SIZE } else { 0 })?;

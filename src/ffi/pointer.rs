@@ -1,5 +1,6 @@
 //! Every conversion between a C pointer and a Rust value, but for handles.
 
+use crate::coap::framing::MAX_MESSAGE_SIZE;
 use crate::error::Status;
 use std::ffi::{CStr, c_char};
 
@@ -14,6 +15,20 @@ pub(super) unsafe fn bytes<'a>(pointer: *const u8, size: usize) -> Result<&'a [u
         (false, _) if size > isize::MAX as usize => Err(Status::InvalidArgument),
         // SAFETY: not null, and readable by the caller's promise; the size fits an allocation.
         (false, _) => Ok(unsafe { std::slice::from_raw_parts(pointer, size) }),
+    }
+}
+
+/// The message at `pointer`, of one byte at least.
+///
+/// # Safety
+/// `size` bytes at `pointer` can be read while the slice lives.
+pub(super) unsafe fn message<'a>(pointer: *const u8, size: usize) -> Result<&'a [u8], Status> {
+    match size {
+        _ if pointer.is_null() => Err(Status::NullPointer),
+        0 => Err(Status::EmptyMessage),
+        // SAFETY: by the caller's promise.
+        1..=MAX_MESSAGE_SIZE => unsafe { bytes(pointer, size) },
+        _ => Err(Status::MessageTooLarge),
     }
 }
 

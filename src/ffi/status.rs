@@ -53,9 +53,9 @@ pub enum mcc_status_t {
     MCC_ERR_CA_INVALID = 111,
     /// The certificate revocation list does not parse.
     MCC_ERR_CRL_INVALID = 112,
-    /// The device's own certificate does not parse.
+    /// The device's own certificate does not parse, or a key was given without it.
     MCC_ERR_CERTIFICATE_INVALID = 113,
-    /// The private key does not parse.
+    /// The private key does not parse, or a certificate was given without it.
     MCC_ERR_KEY_INVALID = 114,
     /// The private key does not belong to the device's own certificate.
     MCC_ERR_KEY_MISMATCH = 115,
@@ -65,7 +65,7 @@ pub enum mcc_status_t {
     MCC_ERR_TRUST_MISSING = 117,
     /// This combination of scheme, transport and framing is not supported.
     MCC_ERR_UNSUPPORTED = 118,
-    /// The object does not take this call in the way it was made.
+    /// The object does not take this call as it is.
     MCC_ERR_WRONG_STATE = 201,
     /// The context is being processed already, by another thread or by the caller of this callback.
     MCC_ERR_BUSY = 202,
@@ -93,7 +93,7 @@ pub enum mcc_status_t {
     MCC_ERR_CONNECTION_RESET = 405,
     /// The peer closed the connection.
     MCC_ERR_CLOSED_BY_PEER = 406,
-    /// The peer did not answer a ping in time.
+    /// Nothing comes back from the peer, neither the answer to a ping nor TCP's acknowledgement.
     MCC_ERR_PATH_SILENT = 407,
     /// The operating system reported an error of the socket.
     MCC_ERR_TRANSPORT_FAILED = 408,
@@ -121,6 +121,8 @@ pub enum mcc_status_t {
     MCC_ERR_TLS_VERSION = 511,
     /// A TLS record was damaged or forged.
     MCC_ERR_TLS_RECORD = 512,
+    /// The peer sent a TLS message that is not supported here, such as a KeyUpdate of TLS 1.3.
+    MCC_ERR_TLS_UNSUPPORTED = 513,
     /// What the peer sent cannot be CoAP in this framing.
     MCC_ERR_PROTOCOL = 601,
     /// The server did not begin with a Capabilities and Settings Message (RFC 8323 section 5.3).
@@ -189,6 +191,7 @@ c_statuses! {
     MCC_ERR_CERTIFICATE_REJECTED = 510, CertificateRejected;
     MCC_ERR_TLS_VERSION = 511, TlsVersion;
     MCC_ERR_TLS_RECORD = 512, TlsRecord;
+    MCC_ERR_TLS_UNSUPPORTED = 513, TlsUnsupported;
     MCC_ERR_PROTOCOL = 601, ProtocolViolation;
     MCC_ERR_CAPABILITIES_TIMEOUT = 602, CapabilitiesTimeout;
     MCC_ERR_RELEASED_BY_PEER = 603, Released;

@@ -11,6 +11,7 @@ use crate::coap::framing::{self, Framing, Unsendable};
 use crate::connection::{self, Input, Lookup, Report, State, Statistics, Transport};
 use crate::error::{Failure, Status};
 use crate::{log, panic, tls};
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -109,9 +110,20 @@ impl Inbox {
         Ok(())
     }
 
-    fn is_run_by_this_thread(&self) -> bool {
-        lock(&self.state).runs_on == Some(std::thread::current().id())
+    /// Runs `body` as the loop of this inbox.
+    fn running<T>(&self, body: impl FnOnce() -> T) -> T {
+        lock(&self.state).runs_on = Some(std::thread::current().id());
+        let outer = RUNS_A_LOOP.replace(true);
+        let result = body();
+        RUNS_A_LOOP.set(outer);
+        lock(&self.state).runs_on = None;
+        result
     }
+}
+
+thread_local! {
+    /// Whether this thread runs a loop, so that what it does comes from a callback.
+    static RUNS_A_LOOP: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Context {
@@ -145,9 +157,7 @@ impl Context {
             Err(TryLockError::WouldBlock) => return Err(Status::Busy.into()),
         };
         let Some(running) = event_loop.as_mut() else { return Err(Status::InvalidHandle.into()) };
-        lock(&self.inbox.state).runs_on = Some(std::thread::current().id());
-        let result = running.turn(timeout);
-        lock(&self.inbox.state).runs_on = None;
+        let result = self.inbox.running(|| running.turn(timeout));
         if running.stopped {
             *event_loop = None;
         }
@@ -171,24 +181,24 @@ impl Context {
         Ok(Arc::new(Connection { id, inbox: self.inbox.clone(), shared, opening }))
     }
 
-    /// Ends the loop and everything on it. Every connection reports what is left and that it is closed, before this returns; from a
-    /// callback of this context it happens after the callback.
+    /// Ends the loop and everything on it. Every connection reports what is left and that it is closed, before this returns. From a
+    /// callback, of this context or of another, it does not wait: two loops that end each other would wait for ever.
     pub fn shut_down(&self) {
-        let from_callback = self.inbox.is_run_by_this_thread();
+        let from_callback = RUNS_A_LOOP.get();
         let _ = self.inbox.push(Command::Stop);
         match &self.runner {
-            _ if from_callback => {}
+            Runner::Thread(_) if from_callback => {}
             Runner::Thread(thread) => {
                 if let Some(thread) = lock(thread).take() {
                     let _ = thread.join();
                 }
             }
             Runner::Caller(event_loop) => {
-                let mut event_loop = lock(event_loop);
+                // Whoever runs it now ends it, by the command.
+                let event_loop = if from_callback { event_loop.try_lock().ok() } else { Some(lock(event_loop)) };
+                let Some(mut event_loop) = event_loop else { return };
                 if let Some(running) = event_loop.as_mut() {
-                    lock(&self.inbox.state).runs_on = Some(std::thread::current().id());
-                    running.run_commands();
-                    lock(&self.inbox.state).runs_on = None;
+                    self.inbox.running(|| running.stop());
                 }
                 *event_loop = None;
             }
@@ -348,21 +358,18 @@ impl EventLoop {
     }
 
     fn run(mut self, inbox: &Inbox) {
-        lock(&inbox.state).runs_on = Some(std::thread::current().id());
-        while !self.stopped {
-            if let Err(failure) = self.turn(None) {
-                log::error(format_args!("the event loop ends: {failure}"));
-                self.stop();
+        inbox.running(|| {
+            while !self.stopped {
+                if let Err(failure) = self.turn(None) {
+                    log::error(format_args!("the event loop ends: {failure}"));
+                    self.stop();
+                }
             }
-        }
+        });
     }
 
-    /// One round: waits, then does everything that is due.
+    /// One round: waits, then does everything that is due. What callbacks ask for meanwhile is for the next one.
     fn turn(&mut self, timeout: Option<Duration>) -> Result<(), Failure> {
-        self.run_commands();
-        if self.stopped {
-            return Ok(());
-        }
         self.arm()?;
         let timeout = if self.environment.hungry.is_empty() { timeout } else { Some(Duration::ZERO) };
         let mut ready = std::mem::take(&mut self.ready);
@@ -374,17 +381,15 @@ impl EventLoop {
             }
         }
         self.ready = ready;
-        self.run_deadlines();
         self.run_commands();
-        if !self.stopped {
-            self.arm()?;
-        }
-        Ok(())
+        self.run_deadlines();
+        if self.stopped { Ok(()) } else { self.arm() }
     }
 
     /// Sets the timer for what comes next, so that the descriptor is readable then.
     fn arm(&mut self) -> Result<(), Failure> {
-        if !self.environment.hungry.is_empty() {
+        let waiting = !lock(&self.environment.inbox.state).commands.is_empty();
+        if waiting || !self.environment.hungry.is_empty() {
             self.environment.inbox.waker.wake();
         }
         self.environment.reactor.set_deadline(self.deadlines.first().map(|(deadline, _)| *deadline))
@@ -392,20 +397,17 @@ impl EventLoop {
 
     fn run_deadlines(&mut self) {
         let now = clock::now();
-        while let Some((deadline, id)) = self.deadlines.first().copied().filter(|(deadline, _)| *deadline <= now) {
+        let due: Vec<u64> =
+            self.deadlines.iter().take_while(|(deadline, _)| *deadline <= now).map(|(_, id)| *id).collect();
+        for id in due {
             self.with(id, |driver, environment| driver.settle(environment));
-            // Whatever became of it, the same deadline is not taken twice.
-            if self.drivers.get(&id).is_none_or(|driver| driver.deadline != Some(deadline)) {
-                self.deadlines.remove(&(deadline, id));
-            } else {
-                break;
-            }
         }
     }
 
+    /// Runs the commands that are there now, and none that they bring about: others have their turn in between.
     fn run_commands(&mut self) {
-        while !self.stopped {
-            let Some(command) = lock(&self.environment.inbox.state).commands.pop_front() else { return };
+        let commands = std::mem::take(&mut lock(&self.environment.inbox.state).commands);
+        for command in commands {
             self.run_command(command);
         }
     }
@@ -435,27 +437,16 @@ impl EventLoop {
 
     /// Closes every connection and takes nothing any more. What was accepted before is still reported.
     fn stop(&mut self) {
-        let inbox = self.environment.inbox.clone();
-        loop {
-            for driver in self.drivers.values() {
-                driver.shared().close();
-            }
-            let command = {
-                let mut state = lock(&inbox.state);
-                state.ended = state.commands.is_empty();
-                state.commands.pop_front()
-            };
-            match command {
-                Some(Command::Stop) => {}
-                Some(command) => self.run_command(command),
-                None => break,
-            }
+        if self.stopped {
+            return;
         }
+        self.stopped = true;
+        lock(&self.environment.inbox.state).ended = true;
+        self.run_commands();
         let ids: Vec<u64> = self.drivers.keys().copied().collect();
         for id in ids {
             self.input(id, Input::Close);
         }
-        self.stopped = true;
     }
 
     /// Runs one connection. A panic ends that connection and no other.

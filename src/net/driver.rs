@@ -147,6 +147,13 @@ impl Driver {
 
     /// Does what has become due.
     pub(super) fn settle(&mut self, environment: &mut Environment) {
+        // A loop that runs late, after a sleep of the device for instance, must not take for lost what lies in the socket.
+        if self.deadline.is_some_and(|deadline| deadline <= clock::now()) {
+            self.to_pump.extend(self.links.iter().map(|io| io.link));
+            while let Some(link) = self.to_pump.pop() {
+                self.pump(environment, link, false);
+            }
+        }
         loop {
             self.drain(environment);
             match self.to_pump.pop() {
@@ -171,12 +178,13 @@ impl Driver {
             }
             self.settle(environment);
         }
+        // Read first: what came in counts before what has become due. A handshake may have waited for room to write.
+        let securing = self.links.iter().any(|io| io.link == link && matches!(io.stage, Stage::Securing(_)));
+        if readiness.readable || securing {
+            self.pump(environment, link, readiness.ended);
+        }
         if readiness.writable {
             self.flush(link);
-            self.drain(environment);
-        }
-        if readiness.readable {
-            self.pump(environment, link, readiness.ended);
         }
         self.settle(environment);
     }
@@ -196,8 +204,10 @@ impl Driver {
 
     /// Turns the core's outputs into system calls and callbacks until it waits.
     fn drain(&mut self, environment: &mut Environment) {
+        // The time stands still until everything is done: what a slow callback makes overdue is looked at after the sockets.
+        let now = clock::now();
         loop {
-            match self.core.poll_output(clock::now()) {
+            match self.core.poll_output(now) {
                 Output::Wait(deadline) => {
                     self.deadline = deadline;
                     return;
@@ -369,7 +379,7 @@ impl LinkIo {
         loop {
             let rest = &outgoing.bytes[outgoing.written..];
             match &mut self.stage {
-                Stage::Plain => match self.socket.send(rest).map_err(socket::failure)? {
+                Stage::Plain => match self.socket.send(rest).map_err(socket::broken)? {
                     Some(written) => outgoing.written += written,
                     None => return Ok(false),
                 },
@@ -377,7 +387,7 @@ impl LinkIo {
                     let record = &rest[..rest.len().min(session.max_record_size())];
                     let mut writer = Writer { socket: &self.socket, error: None };
                     let progress = session.write(&mut writer, record);
-                    match progress.map_err(|failure| writer.error.map_or(failure, socket::failure))? {
+                    match progress.map_err(|failure| writer.error.map_or(failure, socket::broken))? {
                         tls::Progress::Done => outgoing.written += record.len(),
                         tls::Progress::Blocked => return Ok(false),
                     }
@@ -395,8 +405,8 @@ impl LinkIo {
         if let Stage::Securing(session) = &mut self.stage {
             let mut reader = Reader { socket: &self.socket, source, incoming, error: None, write_error: None };
             let progress = session.handshake(&mut reader);
-            self.write_failure = self.write_failure.or(reader.write_error.map(socket::failure));
-            match progress.map_err(|failure| reader.error.map_or(failure, socket::failure))? {
+            self.write_failure = self.write_failure.or(reader.write_error.map(socket::broken));
+            match progress.map_err(|failure| reader.error.map_or(failure, socket::broken))? {
                 tls::Progress::Blocked => return Ok(Step::Blocked),
                 tls::Progress::Done => {}
             }
@@ -410,7 +420,7 @@ impl LinkIo {
             Stage::Secure(session) => loop {
                 let mut reader = Reader { socket: &self.socket, source, incoming, error: None, write_error: None };
                 let read = session.read(&mut reader, plain);
-                match read.map_err(|failure| reader.error.map_or(failure, socket::failure))? {
+                match read.map_err(|failure| reader.error.map_or(failure, socket::broken))? {
                     // Something else than data was read.
                     tls::Read::Data { size: 0, end_of_record: false } => {}
                     tls::Read::Data { size, end_of_record } => {
@@ -423,14 +433,14 @@ impl LinkIo {
                 if !source.may_read() {
                     return Ok(Step::Blocked);
                 }
-                match self.socket.receive_datagram(incoming).map_err(socket::failure)? {
+                match self.socket.receive_datagram(incoming).map_err(socket::broken)? {
                     Received::Bytes(size) => Ok(Step::Incoming { size, end_of_unit: true }),
                     // It cannot be: no datagram is longer than the buffer.
                     Received::Cut => Ok(Step::Incoming { size: 0, end_of_unit: true }),
                     Received::WouldBlock | Received::End => Ok(Step::Blocked),
                 }
             }
-            Stage::Plain => match source.fill(&self.socket, incoming).map_err(socket::failure)? {
+            Stage::Plain => match source.fill(&self.socket, incoming).map_err(socket::broken)? {
                 Received::Bytes(size) => {
                     source.start = source.end;
                     Ok(Step::Incoming { size, end_of_unit: false })

@@ -106,11 +106,14 @@ impl Reactor {
     /// Waits until something happens, the deadline has come, or `timeout` is over; none: as long as it takes.
     pub fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> Result<(), Failure> {
         let mut room = [const { MaybeUninit::uninit() }; EVENTS_AT_ONCE];
-        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        let events = match epoll::wait(&self.epoll, &mut room, timeout.as_ref()) {
-            Ok((events, _)) => events,
-            Err(Errno::INTR) => return Ok(()),
-            Err(error) => return Err(failure(error)),
+        let mut timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        let events = loop {
+            match epoll::wait(&self.epoll, &mut room, timeout.as_ref()) {
+                Ok((events, _)) => break events,
+                // A process that was stopped and goes on: what happened meanwhile is told at once.
+                Err(Errno::INTR) => timeout = Some(Timespec { tv_sec: 0, tv_nsec: 0 }),
+                Err(error) => return Err(failure(error)),
+            }
         };
         for event in events {
             match event.data.u64() {

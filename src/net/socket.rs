@@ -129,13 +129,22 @@ fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
     }
 }
 
-/// What an error of a socket means.
-pub fn failure(error: Errno) -> Failure {
+/// What an error of a socket that is connected means.
+pub fn broken(error: Errno) -> Failure {
+    match error {
+        // TCP's own keepalive, or its limit for data that nobody acknowledges.
+        Errno::TIMEDOUT => Failure::with_detail(Status::PathSilent, error.raw_os_error()),
+        error => failure(error),
+    }
+}
+
+/// What an error of a socket that is being made or connected means.
+fn failure(error: Errno) -> Failure {
     let status = match error {
         Errno::CONNREFUSED => Status::ConnectionRefused,
         Errno::TIMEDOUT => Status::ConnectTimeout,
         Errno::HOSTUNREACH | Errno::HOSTDOWN => Status::HostUnreachable,
-        Errno::NETUNREACH | Errno::NETDOWN | Errno::ADDRNOTAVAIL | Errno::NODEV => Status::NetworkDown,
+        Errno::NETUNREACH | Errno::NETDOWN | Errno::NODEV => Status::NetworkDown,
         Errno::CONNRESET | Errno::CONNABORTED | Errno::PIPE => Status::ConnectionReset,
         Errno::MSGSIZE => Status::MessageTooLarge,
         Errno::MFILE | Errno::NFILE => Status::OutOfDescriptors,
@@ -201,6 +210,13 @@ mod tests {
             .and_then(|socket| wait_until_connected(&socket))
             .unwrap_err();
         assert_eq!(failure.status, Status::ConnectionRefused);
+    }
+
+    #[test]
+    fn silence_on_a_connected_socket_is_no_failure_to_connect() {
+        assert_eq!(broken(Errno::TIMEDOUT).status, Status::PathSilent);
+        assert_eq!(failure(Errno::TIMEDOUT).status, Status::ConnectTimeout);
+        assert_eq!(broken(Errno::CONNRESET), failure(Errno::CONNRESET));
     }
 
     #[test]

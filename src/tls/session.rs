@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 /// MBEDTLS_ERR_SSL_INVALID_RECORD: the header of a record is none.
 const INVALID_RECORD: i32 = -0x7200;
+/// MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE: well-formed, and not for this library or not now.
+const UNEXPECTED_MESSAGE: i32 = -0x7700;
 
 /// One TLS session of a connection.
 pub struct Session {
@@ -141,6 +143,7 @@ impl Session {
             ErrorKind::ConnectionReset => return Status::ConnectionReset.into(),
             ErrorKind::AllocationFailed => return Status::OutOfMemory.into(),
             ErrorKind::BadInput => Status::Internal,
+            _ if error.code() == UNEXPECTED_MESSAGE => Status::TlsUnsupported,
             _ => Status::TlsRecord,
         };
         Failure::with_detail(status, error.code())

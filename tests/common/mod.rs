@@ -10,6 +10,7 @@ use mbed_cloud_connectivity::keepalive::{self, Answer};
 use mbed_cloud_connectivity::net::context::{Connection, ConnectionSettings, Context, Event};
 use mbed_cloud_connectivity::net::socket::TcpOptions;
 use mbed_cloud_connectivity::tls;
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -37,6 +38,11 @@ impl Peer {
     }
 
     /// Stops it from running without ending it: its connections stay open and nothing answers.
+    /// Types a line into the program.
+    pub fn type_line(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
     pub fn freeze(&self) {
         self.signal("STOP");
     }
