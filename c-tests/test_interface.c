@@ -95,6 +95,7 @@ static const struct {
     STATUS(MCC_ERR_CERTIFICATE_REJECTED, MCC_CLASS_CERTIFICATE),
     STATUS(MCC_ERR_TLS_VERSION, MCC_CLASS_PROTOCOL),
     STATUS(MCC_ERR_TLS_RECORD, MCC_CLASS_PROTOCOL),
+    STATUS(MCC_ERR_TLS_UNSUPPORTED, MCC_CLASS_PROTOCOL),
     STATUS(MCC_ERR_PROTOCOL, MCC_CLASS_PROTOCOL),
     STATUS(MCC_ERR_CAPABILITIES_TIMEOUT, MCC_CLASS_PROTOCOL),
     STATUS(MCC_ERR_RELEASED_BY_PEER, MCC_CLASS_CLOSED_BY_PEER),
@@ -359,8 +360,18 @@ static void combinations_that_do_not_exist_are_refused(void **state)
         options.callback = ignore_event;
         options.transport = refused[index].transport;
         options.framing = refused[index].framing;
-        options.tls = &tls;
+        options.tls = strncmp(refused[index].uri, "coaps", 5) == 0 ? &tls : NULL;
         assert_status(mcc_connection_open(context_of(fixture), &options, &connection), MCC_ERR_UNSUPPORTED);
+        assert_null(connection);
+    }
+    /* Credentials for a scheme that sends in the clear: one of the two is a mistake. */
+    static const char *const clear[] = {"coap://127.0.0.1:9", "coap+tcp://127.0.0.1:9"};
+    for (size_t index = 0; index < 2; index++) {
+        mcc_connection_t *connection = NULL;
+        mcc_connection_options_t options = options_for(fixture, "%s", clear[index]);
+        options.callback = ignore_event;
+        options.tls = &tls;
+        assert_status(mcc_connection_open(context_of(fixture), &options, &connection), MCC_ERR_INVALID_ARGUMENT);
         assert_null(connection);
     }
 }
@@ -491,6 +502,7 @@ static void null_has_its_status_in_every_position(void **state)
     assert_status(mcc_keepalive_on_received(NULL, 0, ping, sizeof ping), MCC_ERR_NULL_POINTER);
     assert_status(mcc_keepalive_on_received(keepalive, 0, NULL, 4), MCC_ERR_NULL_POINTER);
     assert_status(mcc_keepalive_on_received(keepalive, 0, ping, 0), MCC_ERR_EMPTY_MESSAGE);
+    assert_status(mcc_keepalive_on_sent_message(keepalive, 0, ping, 0), MCC_ERR_EMPTY_MESSAGE);
     assert_status(mcc_keepalive_on_send_failed(NULL, 0), MCC_ERR_NULL_POINTER);
     assert_status(mcc_keepalive_set_interval(NULL, 1), MCC_ERR_NULL_POINTER);
     assert_status(mcc_keepalive_restart(NULL, 0), MCC_ERR_NULL_POINTER);

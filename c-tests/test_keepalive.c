@@ -500,19 +500,33 @@ static void time_that_goes_back_or_to_its_end_does_no_harm(void **state)
     mcc_keepalive_free(keepalive);
 }
 
-static void too_little_room_for_the_ping_costs_no_ping(void **state)
+static void the_size_of_the_ping_is_written_and_not_read(void **state)
 {
     (void)state;
     mcc_keepalive_t *keepalive = make(options_of(100, 0, 0));
-    expect_wait(keepalive, 0, 100000);
-    uint8_t room[4] = {1, 2, 3, 4};
+    uint8_t ping[4] = {1, 2, 3, 4};
     uint64_t next = 0;
     size_t size = 3;
-    assert_int_equal(mcc_keepalive_poll(keepalive, 100000, &next, room, &size), MCC_KEEPALIVE_INVALID);
-    assert_int_equal(room[0], 1);
-    size = 4;
-    assert_int_equal(mcc_keepalive_poll(keepalive, 100000, &next, room, &size), MCC_KEEPALIVE_SEND_PING);
+    assert_int_equal(mcc_keepalive_poll(keepalive, 0, &next, ping, &size), MCC_KEEPALIVE_WAIT);
+    assert_int_equal(size, 0);
+    assert_int_equal(ping[0], 1);
+    assert_int_equal(mcc_keepalive_poll(keepalive, 100000, &next, ping, &size), MCC_KEEPALIVE_SEND_PING);
     assert_int_equal(size, 4);
+    assert_int_equal(ping[0], 0x40);
+    mcc_keepalive_free(keepalive);
+}
+
+static void messages_have_their_sizes(void **state)
+{
+    (void)state;
+    static uint8_t message[65536] = {0x50, CODE_CONTENT, 0, 1, 0xff};
+    mcc_keepalive_t *keepalive = make(options_of(100, 0, 0));
+    assert_status(mcc_keepalive_on_received(keepalive, 0, message, 65535), MCC_OK);
+    assert_status(mcc_keepalive_on_received(keepalive, 0, message, 65536), MCC_ERR_MESSAGE_TOO_LARGE);
+    assert_status(mcc_keepalive_on_received(keepalive, 0, message, 0), MCC_ERR_EMPTY_MESSAGE);
+    assert_status(mcc_keepalive_on_sent_message(keepalive, 0, message, 65535), MCC_OK);
+    assert_status(mcc_keepalive_on_sent_message(keepalive, 0, message, 65536), MCC_ERR_MESSAGE_TOO_LARGE);
+    assert_status(mcc_keepalive_on_sent_message(keepalive, 0, message, 0), MCC_ERR_EMPTY_MESSAGE);
     mcc_keepalive_free(keepalive);
 }
 
@@ -550,7 +564,8 @@ int main(int count, char **arguments)
         cmocka_unit_test(the_interval_can_be_changed_and_switched_off),
         cmocka_unit_test(options_have_their_ranges),
         cmocka_unit_test(time_that_goes_back_or_to_its_end_does_no_harm),
-        cmocka_unit_test(too_little_room_for_the_ping_costs_no_ping),
+        cmocka_unit_test(the_size_of_the_ping_is_written_and_not_read),
+        cmocka_unit_test(messages_have_their_sizes),
         cmocka_unit_test(a_timeout_of_its_own_counts),
     };
     return run_chosen_tests(tests, count, arguments);

@@ -496,7 +496,11 @@ impl tls::Transport for Reader<'_> {
     fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match send(self.socket, bytes, &mut self.write_error) {
             // TLS goes on to read, and finds what the peer said before it ended the connection.
-            Err(_) if self.write_error.is_some() => Ok(bytes.len()),
+            Err(_) if self.write_error.is_some() => {
+                self.source.exhausted = false;
+                self.source.ended = true;
+                Ok(bytes.len())
+            }
             result => result,
         }
     }
