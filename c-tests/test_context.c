@@ -346,6 +346,50 @@ static void a_context_can_be_freed_in_a_callback(void **state)
     assert_int_equal(count_descriptors(), descriptors);
 }
 
+static void a_context_can_be_freed_in_a_callback_of_another(void **state)
+{
+    fixture_t *fixture = *state;
+    peer_t *peer = start_peer(fixture, "--tcp", NULL);
+    mcc_context_t *other;
+    assert_status(mcc_context_new(NULL, &other), MCC_OK);
+    recorder_t *of_other = new_recorder(fixture);
+    mcc_connection_options_t options = options_to(fixture, peer);
+    options.callback = record_event;
+    options.argument = of_other;
+    mcc_connection_t *connection;
+    assert_status(mcc_connection_open(other, &options, &connection), MCC_OK);
+    (void)await_state(of_other, MCC_STATE_READY);
+    size_t threads = count_threads();
+    freeing_t freeing = {.context = other, .fd_after = 77};
+    recorder_t *recorder;
+    mcc_connection_t *own = open_reacting(fixture, options_to(fixture, peer), &recorder, free_when_ready, &freeing);
+    (void)await_state(recorder, MCC_STATE_READY);
+    (void)await_state(of_other, MCC_STATE_CLOSED);
+    await_threads(threads - 1);
+    assert_true(atomic_load(&freeing.done));
+    assert_status(mcc_connection_ping(connection), MCC_ERR_INVALID_HANDLE);
+    expect_echo(own, recorder, 20, 1, false);
+    close_connection(own, recorder);
+    set_reaction(recorder, NULL, NULL);
+}
+
+static void a_context_can_be_freed_while_another_thread_processes_it(void **state)
+{
+    fixture_t *fixture = *state;
+    peer_t *peer = start_peer(fixture, "--tcp", NULL);
+    recorder_t *recorder;
+    (void)open_ready(fixture, options_to(fixture, peer), &recorder);
+    pthread_t thread;
+    uint64_t begin = milliseconds_now();
+    assert_int_equal(pthread_create(&thread, NULL, process_until_woken, context_of(fixture)), 0);
+    sleep_ms(50);
+    /* The last events come from the other thread, before this returns. */
+    free_context(fixture);
+    assert_int_equal(count_states(recorder, MCC_STATE_CLOSED), 1);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(milliseconds_now() - begin < SOON_MS);
+}
+
 /* ---- many ---- */
 
 static void two_hundred_connections_share_a_context(void **state)
@@ -833,6 +877,8 @@ int main(int count, char **arguments)
         TEST(a_connection_can_be_closed_in_its_own_callback),
         DRIVEN_TEST(a_connection_can_be_closed_in_its_own_callback),
         TEST(a_context_can_be_freed_in_a_callback),
+        TEST(a_context_can_be_freed_in_a_callback_of_another),
+        DRIVEN_TEST(a_context_can_be_freed_while_another_thread_processes_it),
         TEST(two_hundred_connections_share_a_context),
         TEST(eight_threads_send_and_each_message_is_reported_once),
         TEST(closing_while_callbacks_run_loses_nothing),

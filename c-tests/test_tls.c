@@ -223,11 +223,11 @@ static void a_key_has_to_fit_its_certificate(void **state)
     tls.key_size = 0;
     tls.key_password = NULL;
     tls.key_password_size = 0;
-    assert_int_not_equal(open_status(fixture, &tls), MCC_OK);
+    assert_status(open_status(fixture, &tls), MCC_ERR_KEY_INVALID);
     tls.certificate = NULL;
     tls.certificate_size = 0;
     tls.key = read_certificate(fixture, "client.key", &tls.key_size);
-    assert_int_not_equal(open_status(fixture, &tls), MCC_OK);
+    assert_status(open_status(fixture, &tls), MCC_ERR_CERTIFICATE_INVALID);
 }
 
 static void a_pre_shared_key_has_its_limits(void **state)

@@ -270,6 +270,7 @@ static const uint8_t *read_hexadecimal(const char *option, const char *text, siz
 
 static void read_arguments(int count, char **arguments, settings_t *settings)
 {
+    /* Those up to NO_NAME_CHECK are about TLS. */
     enum { CA = 256, CRL, CERTIFICATE, KEY, PSK_IDENTITY, PSK, SERVER_NAME, NO_NAME_CHECK, UDP, INTERVAL, ANSWER_WITHIN, LIMIT,
            UNTIL_RECOVERED, VERBOSE, HELP };
     static const struct option options[] = {
@@ -291,7 +292,9 @@ static void read_arguments(int count, char **arguments, settings_t *settings)
         {NULL, 0, NULL, 0},
     };
     mcc_tls_options_t *tls = &settings->tls;
+    bool tls_given = false;
     for (int option; (option = getopt_long(count, arguments, "", options, NULL)) != -1;) {
+        tls_given = tls_given || option <= NO_NAME_CHECK;
         switch (option) {
         case CA:
             tls->ca = read_file(optarg, &tls->ca_size);
@@ -350,6 +353,10 @@ static void read_arguments(int count, char **arguments, settings_t *settings)
         exit(EXIT_USAGE);
     }
     settings->uri = arguments[optind];
+    /* The library refuses credentials for a scheme that would not use them. */
+    if (tls_given) {
+        settings->connection.tls = tls;
+    }
 }
 
 /* ---- the loop ---- */
@@ -406,7 +413,6 @@ int main(int count, char **arguments)
         give_up(mcc_status_name(status), mcc_status_text(status));
     }
     settings.connection.uri = settings.uri;
-    settings.connection.tls = &settings.tls;
     settings.connection.callback = event_came;
     settings.connection.argument = &client;
     mcc_connection_t *connection;
