@@ -675,7 +675,8 @@ mcc_status_t mcc_connection_send(struct mcc_connection_t *connection,
 
 // Sends a ping now. If one is unanswered already, its answer counts for this one too.
 //
-// The events `MCC_EVENT_PING_SENT` and `_ANSWERED` or `_LOST` follow. Any thread, callbacks included.
+// The events `MCC_EVENT_PING_SENT` and `_ANSWERED` or `_LOST` follow, unless the connection ends before. Other traffic of the peer
+// proves the path as well as the answer does: then `_ANSWERED` follows if the answer still comes. Any thread, callbacks included.
 //
 // Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_NOT_CONNECTED` (the state is not `MCC_STATE_READY`).
 mcc_status_t mcc_connection_ping(struct mcc_connection_t *connection);

@@ -30,8 +30,7 @@ fn empty(first: u8, message_id: u16) -> [u8; SIZE] {
     [first, 0, high, low]
 }
 
-/// The message IDs of the latest Confirmable messages that the application sent: an Acknowledgement or Reset that matches none of
-/// them proves nothing.
+/// The message IDs of the latest messages that were sent: an Acknowledgement or Reset that matches none of them proves nothing.
 #[derive(Debug, Clone, Default)]
 pub struct RecentIds {
     ids: std::collections::VecDeque<u16>,
@@ -42,13 +41,18 @@ impl RecentIds {
     const CAPACITY: usize = 64;
 
     /// Notes a message that was sent, if it is one that can be answered by its message ID.
-    pub fn note(&mut self, header: &Header) {
+    pub fn note_message(&mut self, header: &Header) {
         if header.kind == Type::Confirmable || header.kind == Type::NonConfirmable {
-            if self.ids.len() == Self::CAPACITY {
-                self.ids.pop_front();
-            }
-            self.ids.push_back(header.message_id);
+            self.note(header.message_id);
         }
+    }
+
+    /// Notes a message ID.
+    pub fn note(&mut self, message_id: u16) {
+        if self.ids.len() == Self::CAPACITY {
+            self.ids.pop_front();
+        }
+        self.ids.push_back(message_id);
     }
 
     /// Whether a message with this ID was among the latest.
@@ -90,10 +94,10 @@ mod tests {
     #[test]
     fn recent_ids_are_those_of_requests_and_are_bounded() {
         let mut recent = RecentIds::default();
-        recent.note(&message::check(&[0x60, 0x45, 0, 9]).unwrap());
+        recent.note_message(&message::check(&[0x60, 0x45, 0, 9]).unwrap());
         assert!(!recent.contains(9));
         for id in 0..=64u8 {
-            recent.note(&message::check(&[0x40, 1, 0, id]).unwrap());
+            recent.note_message(&message::check(&[0x40, 1, 0, id]).unwrap());
         }
         assert!(!recent.contains(0) && recent.contains(1) && recent.contains(64));
     }

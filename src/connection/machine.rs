@@ -36,6 +36,8 @@ pub struct Connection {
     queue: VecDeque<(u64, Vec<u8>)>,
     /// The IDs of messages that the application sent on this link.
     recent: RecentIds,
+    /// The IDs of the latest pings on this link: their answers are no business of the application, however late.
+    pings: RecentIds,
     /// The longest frame that the peer or the record takes.
     frame_limit: usize,
     outputs: VecDeque<Output>,
@@ -76,6 +78,7 @@ impl Connection {
             answers: VecDeque::new(),
             queue: VecDeque::new(),
             recent: RecentIds::default(),
+            pings: RecentIds::default(),
             frame_limit: usize::MAX,
             outputs: VecDeque::new(),
             statistics: Statistics::default(),
@@ -169,9 +172,9 @@ impl Connection {
                     self.link_failed(now, link, status.into());
                     return true;
                 }
-                self.write_next(now)
+                self.write_next()
             }
-            Phase::Ready { .. } => self.keep_alive(now) || self.write_next(now),
+            Phase::Ready { .. } => self.keep_alive(now) || self.write_next(),
             Phase::Waiting { until } => {
                 let due = now >= *until;
                 if due {
@@ -237,6 +240,7 @@ impl Connection {
         self.outputs.extend(losers.into_iter().map(Output::CloseLink));
         self.decoder = Decoder::new(self.settings.framing, self.settings.max_message_size);
         self.recent = RecentIds::default();
+        self.pings = RecentIds::default();
         self.frame_limit = usize::MAX;
         let secured = !self.settings.secure;
         if secured && self.settings.framing != Framing::Rfc8323 {
@@ -303,7 +307,7 @@ impl Connection {
     }
 
     /// Hands the next frame to the driver, if there is one and none is on its way; false if not.
-    fn write_next(&mut self, now: Duration) -> bool {
+    fn write_next(&mut self) -> bool {
         let (link, ready) = match self.phase {
             Phase::Ready { link, .. } => (link, true),
             Phase::Handshaking { link, .. } => (link, false),
@@ -323,17 +327,11 @@ impl Connection {
         };
         match writing {
             Writing::Ping { message, retransmission } => {
-                self.keepalive.on_ping_written(now);
-                self.write(link, &message, Writing::Ping { message: Vec::new(), retransmission });
-                if !retransmission {
-                    self.statistics.pings_sent += 1;
-                    self.outputs.push_back(Output::Report(Report::PingSent));
-                }
-                true
+                self.write(link, &message, Writing::Ping { message: Vec::new(), retransmission })
             }
             Writing::Message { ticket, message } => {
                 if let Ok(header) = message::check(&message) {
-                    self.recent.note(&header);
+                    self.recent.note_message(&header);
                 }
                 let copy = message.clone();
                 self.write(link, &copy, Writing::Message { ticket, message })
@@ -363,9 +361,19 @@ impl Connection {
         }
         let Some(writing) = self.writing.take() else { return };
         self.keepalive.on_sent(now);
-        if let Writing::Message { ticket, .. } = writing {
-            self.statistics.messages_sent += 1;
-            self.outputs.push_back(Output::Report(Report::Sent { ticket }));
+        match writing {
+            Writing::Message { ticket, .. } => {
+                self.statistics.messages_sent += 1;
+                self.outputs.push_back(Output::Report(Report::Sent { ticket }));
+            }
+            Writing::Ping { retransmission, .. } => {
+                self.keepalive.on_ping_written(now);
+                if !retransmission {
+                    self.statistics.pings_sent += 1;
+                    self.outputs.push_back(Output::Report(Report::PingSent));
+                }
+            }
+            Writing::Answer => {}
         }
     }
 
@@ -375,10 +383,8 @@ impl Connection {
         }
         match self.writing.take() {
             Some(Writing::Message { ticket, .. }) => self.report_failed(ticket, failure),
-            // "A send that fails counts as a failed ping."
-            Some(Writing::Ping { .. }) => {
-                self.keepalive.on_send_failed(now);
-            }
+            // A send that fails counts as a failed ping.
+            Some(Writing::Ping { .. }) => self.fail_link(now, failure),
             Some(Writing::Answer) | None => {}
         }
     }
@@ -393,6 +399,7 @@ impl Connection {
                 let message = if self.settings.framing == Framing::Rfc8323 {
                     signal::ping(&message_id.to_be_bytes())
                 } else {
+                    self.pings.note(message_id);
                     ping::encode(message_id).to_vec()
                 };
                 self.ping = Some(Writing::Ping { message, retransmission });
@@ -453,6 +460,10 @@ impl Connection {
         }
         if self.keepalive.unanswered().is_some_and(|message_id| ping::matches(&message, message_id)) {
             return self.ping_answered(now);
+        }
+        if header.is_answer() && header.is_empty() && self.pings.contains(header.message_id) {
+            self.keepalive.on_received(now, Evidence::Traffic);
+            return;
         }
         let proof = !header.is_answer() || self.recent.contains(header.message_id);
         self.keepalive.on_received(now, if proof { Evidence::Traffic } else { Evidence::None });

@@ -327,10 +327,18 @@ pub extern "C" fn mcc_connection_open(
         let handle = CONNECTIONS.reserve();
         let sink = sink(callback, options.argument, handle);
         let connection = context.connection(settings, sink).map_err(|failure| failure.status)?;
-        CONNECTIONS.insert(handle, connection.clone());
-        // SAFETY: not null, and the caller gives room for a pointer.
-        unsafe { write(out, handle.pointer()) }?;
-        connection.start().inspect_err(|_| drop(CONNECTIONS.remove(handle.pointer())))
+        context.unless_refused(|| {
+            // SAFETY: not null, and the caller gives a pointer there, whatever its value.
+            let before = unsafe { out.read_unaligned() };
+            // SAFETY: as above.
+            unsafe { write(out, handle.pointer()) }?;
+            CONNECTIONS.insert(handle, connection.clone());
+            connection.start().inspect_err(|_| {
+                drop(CONNECTIONS.remove(handle.pointer()));
+                // SAFETY: as above.
+                let _ = unsafe { write(out, before) };
+            })
+        })
     })
 }
 
@@ -366,7 +374,8 @@ pub extern "C" fn mcc_connection_send(
 
 /// Sends a ping now. If one is unanswered already, its answer counts for this one too.
 ///
-/// The events `MCC_EVENT_PING_SENT` and `_ANSWERED` or `_LOST` follow. Any thread, callbacks included.
+/// The events `MCC_EVENT_PING_SENT` and `_ANSWERED` or `_LOST` follow, unless the connection ends before. Other traffic of the peer
+/// proves the path as well as the answer does: then `_ANSWERED` follows if the answer still comes. Any thread, callbacks included.
 ///
 /// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_NOT_CONNECTED` (the state is not `MCC_STATE_READY`).
 #[unsafe(no_mangle)]

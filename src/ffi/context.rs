@@ -102,6 +102,7 @@ pub extern "C" fn mcc_context_process(context: *mut mcc_context_t, timeout_ms: i
 pub extern "C" fn mcc_context_free(context: *mut mcc_context_t) {
     guard((), || {
         if let Ok(context) = CONTEXTS.remove(context) {
+            context.refuse();
             connection::forget_all_of(&context);
             context.shut_down();
         }

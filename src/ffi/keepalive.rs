@@ -147,7 +147,7 @@ pub extern "C" fn mcc_keepalive_on_sent_message(
         // SAFETY: the caller gives `size` readable bytes.
         let message = unsafe { pointer::message(message, size) }?;
         let header = message::check(message).map_err(|_| Status::InvalidMessage)?;
-        state.sent.note(&header);
+        state.sent.note_message(&header);
         state.keepalive.on_sent(time(now_ms));
         Ok(())
     })

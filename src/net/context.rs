@@ -49,6 +49,8 @@ pub struct Context {
     inbox: Arc<Inbox>,
     descriptor: Option<Arc<OwnedFd>>,
     runner: Runner,
+    /// No connection is opened any more.
+    closed: Mutex<bool>,
 }
 
 #[derive(Debug)]
@@ -140,7 +142,7 @@ impl Context {
         } else {
             Runner::Caller(Mutex::new(Some(Box::new(event_loop))))
         };
-        Ok(Arc::new(Self { inbox, descriptor, runner }))
+        Ok(Arc::new(Self { inbox, descriptor, runner, closed: Mutex::new(false) }))
     }
 
     /// The descriptor that is readable when [`Self::process`] has something to do; none for a context with a thread of its own.
@@ -179,6 +181,17 @@ impl Context {
         let driver = Driver::new(id, settings, sink, shared.clone());
         let opening = Mutex::new(Some(Box::new(Opening { id, driver })));
         Ok(Arc::new(Connection { id, inbox: self.inbox.clone(), shared, opening }))
+    }
+
+    /// Opens a connection by `body`, unless the context is being ended, in another thread perhaps: [`Self::refuse`] waits for it.
+    pub fn unless_refused<T>(&self, body: impl FnOnce() -> Result<T, Status>) -> Result<T, Status> {
+        let closed = lock(&self.closed);
+        if *closed { Err(Status::InvalidHandle) } else { body() }
+    }
+
+    /// Opens no connection any more.
+    pub fn refuse(&self) {
+        *lock(&self.closed) = true;
     }
 
     /// Ends the loop and everything on it. Every connection reports what is left and that it is closed, before this returns. From a

@@ -3,6 +3,8 @@
 use super::thread;
 use crate::error::{Failure, Status};
 use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -75,13 +77,24 @@ fn lock() -> MutexGuard<'static, Pool> {
 fn ask_the_system(name: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
     // One kind of socket, else each address comes once for each kind.
     let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
-    let answer = getaddrinfo(Some(name), None, Some(hints)).map_err(|error| failure(&error))?;
+    let answer =
+        getaddrinfo(Some(name), None, Some(hints)).map_err(|error| no_descriptor().unwrap_or(failure(&error)))?;
     let addresses = answer.filter_map(Result::ok).map(|entry| {
         let mut address = entry.sockaddr;
         address.set_port(port);
         address
     });
     Ok(addresses.collect())
+}
+
+/// getaddrinfo says of a lookup that got no descriptor that there is no such name.
+fn no_descriptor() -> Option<Failure> {
+    match net::socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None) {
+        Err(error @ (Errno::MFILE | Errno::NFILE)) => {
+            Some(Failure::with_detail(Status::OutOfDescriptors, error.raw_os_error()))
+        }
+        _ => None,
+    }
 }
 
 fn failure(error: &LookupError) -> Failure {
