@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread::{JoinHandle, ThreadId};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// What an application is told about a connection.
@@ -69,8 +69,6 @@ pub(super) struct Inbox {
 #[derive(Debug, Default)]
 struct InboxState {
     commands: VecDeque<Command>,
-    /// The thread that runs the loop now.
-    runs_on: Option<ThreadId>,
     /// The loop has ended.
     ended: bool,
 }
@@ -106,7 +104,7 @@ impl Inbox {
         }
         state.commands.push_back(command);
         // From a callback it need not be woken: it looks here before it sleeps.
-        if state.runs_on != Some(std::thread::current().id()) {
+        if LOOP_OF_THIS_THREAD.get() != self.address() {
             self.waker.wake();
         }
         Ok(())
@@ -114,18 +112,21 @@ impl Inbox {
 
     /// Runs `body` as the loop of this inbox.
     fn running<T>(&self, body: impl FnOnce() -> T) -> T {
-        lock(&self.state).runs_on = Some(std::thread::current().id());
-        let outer = RUNS_A_LOOP.replace(true);
+        let outer = LOOP_OF_THIS_THREAD.replace(self.address());
         let result = body();
-        RUNS_A_LOOP.set(outer);
-        lock(&self.state).runs_on = None;
+        LOOP_OF_THIS_THREAD.set(outer);
         result
+    }
+
+    /// What tells it from others, never 0.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 }
 
 thread_local! {
-    /// Whether this thread runs a loop, so that what it does comes from a callback.
-    static RUNS_A_LOOP: Cell<bool> = const { Cell::new(false) };
+    /// Which inbox's loop this thread runs now, so that what it does comes from a callback; 0: none.
+    static LOOP_OF_THIS_THREAD: Cell<usize> = const { Cell::new(0) };
 }
 
 impl Context {
@@ -197,7 +198,7 @@ impl Context {
     /// Ends the loop and everything on it. Every connection reports what is left and that it is closed, before this returns. From a
     /// callback, of this context or of another, it does not wait: two loops that end each other would wait for ever.
     pub fn shut_down(&self) {
-        let from_callback = RUNS_A_LOOP.get();
+        let from_callback = LOOP_OF_THIS_THREAD.get() != 0;
         let _ = self.inbox.push(Command::Stop);
         match &self.runner {
             Runner::Thread(_) if from_callback => {}
