@@ -1,0 +1,99 @@
+/* What the parts of the benchmark share.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { MAXIMUM_ROUNDS = 64, MESSAGE_SIZE = 100 };
+
+/* How much is measured. */
+typedef struct {
+    unsigned rounds;
+    unsigned pings;    /* in one round, on each side */
+    unsigned messages; /* in one round, on each side, one at a time */
+    unsigned stream;   /* in one round, on each side, as fast as it goes */
+    unsigned idle_seconds;
+} plan_t;
+
+/* Times in nanoseconds. */
+typedef struct {
+    uint64_t *values;
+    size_t count;
+    size_t room;
+} samples_t;
+
+/* What one side was in one round, in nanoseconds. */
+typedef struct {
+    double median;
+    double p99;
+} side_t;
+
+/* What a thread of the library did in a while. */
+typedef struct {
+    bool found;
+    uint64_t voluntary_switches;
+    uint64_t involuntary_switches;
+    bool cpu_time_known;
+    uint64_t cpu_time_ns;
+} activity_t;
+
+/* ---- main.c ---- */
+
+/* Ends the program with a sentence. */
+_Noreturn void give_up(const char *format, ...) __attribute__((format(printf, 1, 2)));
+uint64_t nanoseconds_now(void);
+void sample(samples_t *samples, uint64_t nanoseconds);
+/* Sorts the samples, empties them and says what they were. */
+side_t summarise(samples_t *samples);
+
+/* ---- bare.c: what the library is held against, and the other processes ---- */
+
+typedef struct {
+    pid_t process;
+    int input;
+    int output;
+} child_t;
+
+/* Starts a program that ends with this one. */
+child_t start_child(char *const arguments[]);
+/* Reads the next line of its output that begins with `beginning`, and gives the rest of it. */
+void read_line(const child_t *child, const char *beginning, char *rest, size_t room);
+void write_line(const child_t *child, const char *line);
+void end_child(const child_t *child);
+
+/* A blocking connection to the peer's port for TCP. */
+int connect_bare(uint16_t port);
+/* Takes `count` messages in a bare loop of epoll_wait and recv, and the time from their sending to here. */
+side_t bare_latency(int descriptor, unsigned count);
+/* Writes `count` messages by bare blocking calls; returns the nanoseconds until the peer has taken them all. */
+uint64_t bare_stream(int descriptor, unsigned count);
+
+/* Requests to the peer, as CoAP messages; return their size. */
+size_t burst_request(uint8_t *message, uint32_t count);
+size_t filler_message(uint8_t *message);
+size_t barrier_request(uint8_t *message);
+
+/* ---- library.c: the same through the C interface ---- */
+
+typedef struct client client_t;
+
+/* Opens a connection on a context with its own thread, and waits until it is ready. `ca` is null for TCP. */
+client_t *open_client(const char *uri, const char *ca, size_t ca_size, uint32_t keepalive_interval_s);
+void close_client(client_t *client);
+/* Pings from this thread: the time from the call to the callback, and what the event reports. */
+void ping_from_outside(client_t *client, unsigned count, side_t *called, side_t *reported);
+/* Pings from within the callback: the time from the call to the next callback. */
+side_t ping_from_callback(client_t *client, unsigned count);
+side_t library_latency(client_t *client, unsigned count);
+uint64_t library_stream(client_t *client, unsigned count);
+/* What the library's thread did while this one slept. */
+activity_t idle_activity(unsigned seconds);
+
+#endif

@@ -1,0 +1,486 @@
+/* The benchmark: runs the library and what it is held against in turns, and prints one table.
+ *
+ *   bench --peer PROGRAM --bare-tls PROGRAM --certificate FILE --key FILE --json FILE [--quick]
+ *
+ * script/bench builds and starts it; docs/performance.md says what the figures mean.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+#define _GNU_SOURCE
+#include "bench.h"
+
+#include <errno.h>
+#include <mbed_cloud_connectivity.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+/* 540 s is what the service's clients use. */
+enum { KEEPALIVE_INTERVAL_S = 540, TIME_LIMIT_S = 600, WARM_UP = 200 };
+
+/* Two sides of one figure, round by round. */
+typedef struct {
+    side_t library[MAXIMUM_ROUNDS];
+    side_t bare[MAXIMUM_ROUNDS];
+} figure_t;
+
+/* Where the two sides of a connection run. What the scheduler would choose changes between rounds, and the figures with it. */
+typedef enum { TOGETHER, APART, PLACEMENTS } placement_t;
+
+typedef enum { PING_CALLED, PING_FROM_CALLBACK, PING_REPORTED, BYTE_TO_CALLBACK, STREAM, FIGURES } figure_name_t;
+
+static const char *const placement_names[PLACEMENTS] = {"one core", "two cores"};
+static const char *const placement_keys[PLACEMENTS] = {"one_core", "two_cores"};
+
+static const struct {
+    const char *name;
+    const char *key;
+    bool has_p99;
+} figure_names[FIGURES] = {
+    {"ping over TLS, called by another thread: to the callback", "ping_called", true},
+    {"ping over TLS, called in a callback: to the callback", "ping_from_callback", true},
+    {"ping over TLS: round trip that the event reports", "ping_reported", true},
+    {"latency from byte to callback over TCP", "byte_to_callback", true},
+    {"sending over TCP, time a message (for information)", "stream", false},
+};
+
+static struct {
+    plan_t plan;
+    const char *peer_program;
+    const char *bare_tls_program;
+    const char *certificate;
+    const char *key;
+    const char *json;
+    char handshake[64]; /* version and suite */
+    unsigned placements; /* how many were measured; there is but one on one processor */
+    figure_t figures[PLACEMENTS][FIGURES];
+    activity_t idle;
+} bench = {
+    .plan = {.rounds = 41, .pings = 500, .messages = 300, .stream = 5000, .idle_seconds = 60},
+};
+
+_Noreturn void give_up(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("bench: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    _exit(1);
+}
+
+uint64_t nanoseconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* ---- statistics ---- */
+
+void sample(samples_t *samples, uint64_t nanoseconds)
+{
+    if (samples->count == samples->room) {
+        samples->room = samples->room == 0 ? 65536 : 2 * samples->room;
+        samples->values = realloc(samples->values, samples->room * sizeof *samples->values);
+        if (samples->values == NULL) {
+            give_up("no memory");
+        }
+    }
+    samples->values[samples->count++] = nanoseconds;
+}
+
+static int compare_numbers(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left;
+    uint64_t b = *(const uint64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+side_t summarise(samples_t *samples)
+{
+    if (samples->count == 0) {
+        give_up("nothing was measured");
+    }
+    qsort(samples->values, samples->count, sizeof *samples->values, compare_numbers);
+    size_t last = samples->count - 1;
+    side_t side = {.median = (double)samples->values[last / 2], .p99 = (double)samples->values[last * 99 / 100]};
+    samples->count = 0;
+    return side;
+}
+
+static int compare_reals(const void *left, const void *right)
+{
+    double a = *(const double *)left;
+    double b = *(const double *)right;
+    return a < b ? -1 : a > b;
+}
+
+typedef struct {
+    double low;
+    double median;
+    double high;
+} spread_t;
+
+/* The median and the quartiles: what one disturbed round says does not count. */
+static spread_t spread(double *values, unsigned count)
+{
+    qsort(values, count, sizeof *values, compare_reals);
+    return (spread_t){.low = values[(count - 1) / 4], .median = values[(count - 1) / 2], .high = values[(count - 1) * 3 / 4]};
+}
+
+static double value_of(side_t side, bool p99)
+{
+    return p99 ? side.p99 : side.median;
+}
+
+static spread_t spread_of_side(const side_t *sides, bool p99)
+{
+    double values[MAXIMUM_ROUNDS];
+    for (unsigned round = 0; round < bench.plan.rounds; round++) {
+        values[round] = value_of(sides[round], p99);
+    }
+    return spread(values, bench.plan.rounds);
+}
+
+static spread_t spread_of_ratio(const figure_t *figure, bool p99)
+{
+    double values[MAXIMUM_ROUNDS];
+    for (unsigned round = 0; round < bench.plan.rounds; round++) {
+        values[round] = value_of(figure->library[round], p99) / value_of(figure->bare[round], p99);
+    }
+    return spread(values, bench.plan.rounds);
+}
+
+/* ---- measuring ---- */
+
+static char *read_file(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "r");
+    char *text = calloc(1, 65536);
+    if (file == NULL || text == NULL) {
+        give_up("%s: %s", path, strerror(errno));
+    }
+    *size = fread(text, 1, 65535, file);
+    fclose(file);
+    return text;
+}
+
+static uint16_t read_port(const child_t *peer, const char *name)
+{
+    char text[64];
+    read_line(peer, name, text, sizeof text);
+    return (uint16_t)strtoul(text, NULL, 10);
+}
+
+static side_t bare_pings(const child_t *bare, unsigned count)
+{
+    char line[64];
+    snprintf(line, sizeof line, "%u\n", count);
+    write_line(bare, line);
+    read_line(bare, "round ", line, sizeof line);
+    side_t side = {0};
+    if (sscanf(line, "%lf %lf", &side.median, &side.p99) != 2) {
+        give_up("the bare TLS loop said: %s", line);
+    }
+    return side;
+}
+
+static void library_pings(client_t *client, figure_t *figures, unsigned round)
+{
+    ping_from_outside(client, bench.plan.pings, &figures[PING_CALLED].library[round], &figures[PING_REPORTED].library[round]);
+    figures[PING_FROM_CALLBACK].library[round] = ping_from_callback(client, bench.plan.pings);
+}
+
+static void measure_pings(const child_t *peer, uint16_t port, figure_t *figures, bool then_idle)
+{
+    char uri[64];
+    char address[64];
+    snprintf(uri, sizeof uri, "coaps://127.0.0.1:%u", port);
+    snprintf(address, sizeof address, "127.0.0.1:%u", port);
+    size_t ca_size;
+    char *ca = read_file(bench.certificate, &ca_size);
+    client_t *client = open_client(uri, ca, ca_size, KEEPALIVE_INTERVAL_S);
+    read_line(peer, "handshake ", bench.handshake, sizeof bench.handshake);
+
+    setenv("BENCH_ADDRESS", address, 1);
+    setenv("BENCH_CERTIFICATE", bench.certificate, 1);
+    char *arguments[] = {(char *)bench.bare_tls_program, "--ignored", "--nocapture", "--test-threads=1", NULL};
+    child_t bare = start_child(arguments);
+    char handshake[sizeof bench.handshake];
+    read_line(peer, "handshake ", handshake, sizeof handshake);
+    if (strcmp(handshake, bench.handshake) != 0) {
+        give_up("the two sides do not do the same work: %s and %s", bench.handshake, handshake);
+    }
+
+    side_t ignored;
+    ping_from_outside(client, WARM_UP, &ignored, &ignored);
+    (void)bare_pings(&bare, WARM_UP);
+    for (unsigned round = 0; round < bench.plan.rounds; round++) {
+        /* Who is first changes, so that what drifts hits both sides. */
+        if (round % 2 == 0) {
+            library_pings(client, figures, round);
+        }
+        side_t side = bare_pings(&bare, bench.plan.pings);
+        figures[PING_CALLED].bare[round] = side;
+        figures[PING_REPORTED].bare[round] = side;
+        figures[PING_FROM_CALLBACK].bare[round] = side;
+        if (round % 2 != 0) {
+            library_pings(client, figures, round);
+        }
+    }
+    end_child(&bare);
+    if (then_idle) {
+        fprintf(stderr, "bench: nothing happens for %u s now\n", bench.plan.idle_seconds);
+        bench.idle = idle_activity(bench.plan.idle_seconds);
+    }
+    close_client(client);
+    free(ca);
+}
+
+static void measure_messages(uint16_t port, figure_t *figures)
+{
+    char uri[64];
+    snprintf(uri, sizeof uri, "coap://127.0.0.1:%u", port);
+    client_t *client = open_client(uri, NULL, 0, KEEPALIVE_INTERVAL_S);
+    int bare = connect_bare(port);
+    (void)library_latency(client, WARM_UP);
+    (void)bare_latency(bare, WARM_UP);
+    figure_t *latency = &figures[BYTE_TO_CALLBACK];
+    for (unsigned round = 0; round < bench.plan.rounds; round++) {
+        if (round % 2 == 0) {
+            latency->library[round] = library_latency(client, bench.plan.messages);
+        }
+        latency->bare[round] = bare_latency(bare, bench.plan.messages);
+        if (round % 2 != 0) {
+            latency->library[round] = library_latency(client, bench.plan.messages);
+        }
+    }
+    for (unsigned round = 0; round < bench.plan.rounds; round++) {
+        figures[STREAM].library[round].median = (double)library_stream(client, bench.plan.stream) / bench.plan.stream;
+        figures[STREAM].bare[round].median = (double)bare_stream(bare, bench.plan.stream) / bench.plan.stream;
+    }
+    close(bare);
+    close_client(client);
+}
+
+/* Keeps this thread, and what it starts from now on, on the first or the last processor that this program may use. */
+static void stay_on(const cpu_set_t *allowed, bool last)
+{
+    int chosen = -1;
+    for (int processor = 0; processor < CPU_SETSIZE && (last || chosen < 0); processor++) {
+        if (CPU_ISSET(processor, allowed)) {
+            chosen = processor;
+        }
+    }
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(chosen, &set);
+    if (sched_setaffinity(0, sizeof set, &set) != 0) {
+        give_up("sched_setaffinity: %s", strerror(errno));
+    }
+}
+
+static void measure(void)
+{
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
+        give_up("sched_getaffinity: %s", strerror(errno));
+    }
+    bench.placements = CPU_COUNT(&allowed) > 1 ? PLACEMENTS : 1;
+    for (unsigned placement = 0; placement < bench.placements; placement++) {
+        fprintf(stderr, "bench: client and server on %s\n", placement_names[placement]);
+        stay_on(&allowed, false);
+        char *arguments[] = {(char *)bench.peer_program, (char *)bench.certificate, (char *)bench.key, NULL};
+        child_t peer = start_child(arguments);
+        stay_on(&allowed, placement == APART);
+        uint16_t tcp_port = read_port(&peer, "tcp ");
+        uint16_t tls_port = read_port(&peer, "tls ");
+        measure_messages(tcp_port, bench.figures[placement]);
+        measure_pings(&peer, tls_port, bench.figures[placement], placement + 1 == bench.placements);
+        end_child(&peer);
+    }
+    if (!bench.idle.found) {
+        give_up("the library's thread was not found");
+    }
+}
+
+/* ---- the machine ---- */
+
+static void processor_name(char *name, size_t room)
+{
+    snprintf(name, room, "unknown processor");
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    char line[512];
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        const char *value = strchr(line, ':');
+        if (value != NULL && (strncmp(line, "model name", 10) == 0 || strncmp(line, "Model", 5) == 0)) {
+            snprintf(name, room, "%.*s", (int)strcspn(value + 2, "\n\""), value + 2);
+            break;
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+}
+
+/* ---- the results ---- */
+
+static void print_figure(placement_t placement, figure_name_t name)
+{
+    const figure_t *figure = &bench.figures[placement][name];
+    spread_t library = spread_of_side(figure->library, false);
+    spread_t bare = spread_of_side(figure->bare, false);
+    spread_t ratio = spread_of_ratio(figure, false);
+    printf("| %s | %s | **%.2f** (%.2f–%.2f) | %.1f / %.1f µs |", figure_names[name].name, placement_names[placement],
+           ratio.median, ratio.low, ratio.high, library.median / 1000, bare.median / 1000);
+    if (figure_names[name].has_p99) {
+        library = spread_of_side(figure->library, true);
+        bare = spread_of_side(figure->bare, true);
+        ratio = spread_of_ratio(figure, true);
+        printf(" **%.2f** (%.2f–%.2f) | %.1f / %.1f µs |\n", ratio.median, ratio.low, ratio.high, library.median / 1000,
+               bare.median / 1000);
+    } else {
+        printf(" | |\n");
+    }
+}
+
+static void print_idle(void)
+{
+    printf("\n| the library's thread, idle for %u s at interval %d s over TLS | seen | expected |\n", bench.plan.idle_seconds,
+           KEEPALIVE_INTERVAL_S);
+    printf("| --- | --- | --- |\n");
+    printf("| context switches, voluntary | %llu | 0 |\n", (unsigned long long)bench.idle.voluntary_switches);
+    printf("| context switches, involuntary | %llu | 0 |\n", (unsigned long long)bench.idle.involuntary_switches);
+    if (bench.idle.cpu_time_known) {
+        printf("| processor time | %.1f µs | 0 |\n", (double)bench.idle.cpu_time_ns / 1000);
+    } else {
+        printf("| processor time | this kernel does not tell | 0 |\n");
+    }
+}
+
+static void print_table(void)
+{
+    struct utsname system;
+    char processor[256];
+    uname(&system);
+    processor_name(processor, sizeof processor);
+    const plan_t *plan = &bench.plan;
+    printf("mbed-cloud-connectivity %s; %s, %ld cores, %s %s %s; %s.\n\n", mcc_version(), processor,
+           sysconf(_SC_NPROCESSORS_ONLN), system.sysname, system.release, system.machine, bench.handshake);
+    printf("%u rounds of %u pings, %u messages one at a time and %u messages in a stream, in turns. Each ratio is the median over "
+           "the rounds, with the middle half of them in brackets; each time is the median over the rounds too.\n\n",
+           plan->rounds, plan->pings, plan->messages, plan->stream);
+    printf("| library beside bare loop | on | ratio of medians | library / bare | ratio of p99 | library / bare |\n");
+    printf("| --- | --- | --- | --- | --- | --- |\n");
+    for (figure_name_t name = 0; name < FIGURES; name++) {
+        for (placement_t placement = 0; placement < bench.placements; placement++) {
+            print_figure(placement, name);
+        }
+    }
+    print_idle();
+}
+
+static void write_figure(FILE *file, const figure_t *figure, bool has_p99)
+{
+    fprintf(file, "{\n        \"ratio_of_medians\": %.4f,\n", spread_of_ratio(figure, false).median);
+    if (has_p99) {
+        fprintf(file, "        \"ratio_of_p99\": %.4f,\n", spread_of_ratio(figure, true).median);
+    }
+    fprintf(file, "        \"rounds\": [\n");
+    for (unsigned round = 0; round < bench.plan.rounds; round++) {
+        const side_t *library = &figure->library[round];
+        const side_t *bare = &figure->bare[round];
+        fprintf(file, "          {\"library_median_ns\": %.0f, \"bare_median_ns\": %.0f", library->median, bare->median);
+        if (has_p99) {
+            fprintf(file, ", \"library_p99_ns\": %.0f, \"bare_p99_ns\": %.0f", library->p99, bare->p99);
+        }
+        fprintf(file, "}%s\n", round + 1 < bench.plan.rounds ? "," : "");
+    }
+    fprintf(file, "        ]\n      }");
+}
+
+static void write_json(void)
+{
+    FILE *file = fopen(bench.json, "w");
+    struct utsname system;
+    char processor[256];
+    if (file == NULL) {
+        give_up("%s: %s", bench.json, strerror(errno));
+    }
+    uname(&system);
+    processor_name(processor, sizeof processor);
+    fprintf(file, "{\n  \"version\": \"%s\",\n  \"processor\": \"%s\",\n  \"cores\": %ld,\n  \"kernel\": \"%s\",\n  \"tls\": \"%s\",\n",
+            mcc_version(), processor, sysconf(_SC_NPROCESSORS_ONLN), system.release, bench.handshake);
+    fprintf(file, "  \"in_each_round\": {\"pings\": %u, \"messages\": %u, \"stream\": %u},\n  \"figures\": {\n", bench.plan.pings,
+            bench.plan.messages, bench.plan.stream);
+    for (placement_t placement = 0; placement < bench.placements; placement++) {
+        fprintf(file, "    \"%s\": {\n", placement_keys[placement]);
+        for (figure_name_t name = 0; name < FIGURES; name++) {
+            fprintf(file, "      \"%s\": ", figure_names[name].key);
+            write_figure(file, &bench.figures[placement][name], figure_names[name].has_p99);
+            fprintf(file, "%s\n", name + 1 < FIGURES ? "," : "");
+        }
+        fprintf(file, "    }%s\n", placement + 1 < bench.placements ? "," : "");
+    }
+    fprintf(file, "  },\n  \"idle\": {\"seconds\": %u, \"voluntary_switches\": %llu, \"involuntary_switches\": %llu",
+            bench.plan.idle_seconds, (unsigned long long)bench.idle.voluntary_switches,
+            (unsigned long long)bench.idle.involuntary_switches);
+    if (bench.idle.cpu_time_known) {
+        fprintf(file, ", \"cpu_time_ns\": %llu", (unsigned long long)bench.idle.cpu_time_ns);
+    }
+    fprintf(file, "}\n}\n");
+    if (fclose(file) != 0) {
+        give_up("%s: %s", bench.json, strerror(errno));
+    }
+}
+
+/* ---- start ---- */
+
+static void read_arguments(int count, char **arguments)
+{
+    const struct {
+        const char *name;
+        const char **value;
+    } options[] = {
+        {"--peer", &bench.peer_program}, {"--bare-tls", &bench.bare_tls_program}, {"--certificate", &bench.certificate},
+        {"--key", &bench.key},           {"--json", &bench.json},
+    };
+    for (int index = 1; index < count; index++) {
+        if (strcmp(arguments[index], "--quick") == 0) {
+            bench.plan = (plan_t){.rounds = 11, .pings = 300, .messages = 150, .stream = 2000, .idle_seconds = 10};
+            continue;
+        }
+        size_t option = 0;
+        while (option < sizeof options / sizeof *options && strcmp(arguments[index], options[option].name) != 0) {
+            option++;
+        }
+        if (option == sizeof options / sizeof *options || index + 1 == count) {
+            give_up("%s is no option, or has no value", arguments[index]);
+        }
+        *options[option].value = arguments[++index];
+    }
+    for (size_t option = 0; option < sizeof options / sizeof *options; option++) {
+        if (*options[option].value == NULL) {
+            give_up("%s is missing; script/bench gives it", options[option].name);
+        }
+    }
+}
+
+int main(int count, char **arguments)
+{
+    read_arguments(count, arguments);
+    /* Whatever hangs, it ends; the other processes end with this one. */
+    alarm(TIME_LIMIT_S);
+    measure();
+    print_table();
+    write_json();
+    return 0;
+}
