@@ -341,7 +341,7 @@ impl Driver {
         let mut source = Source { start: 0, end: 0, reads: 0, exhausted: false, ended, hungry: false };
         loop {
             let Some(io) = self.links.iter_mut().find(|io| io.link == link) else { return };
-            let step = io.step(&mut source, environment, datagrams);
+            let step = io.step(self.id, &mut source, environment, datagrams);
             let now = clock::now();
             match step {
                 Ok(Step::Incoming { size, end_of_unit }) => {
@@ -400,7 +400,13 @@ impl LinkIo {
         }
     }
 
-    fn step(&mut self, source: &mut Source, environment: &mut Environment, datagrams: bool) -> Result<Step, Failure> {
+    fn step(
+        &mut self,
+        id: u64,
+        source: &mut Source,
+        environment: &mut Environment,
+        datagrams: bool,
+    ) -> Result<Step, Failure> {
         let Environment { incoming, plain, .. } = environment;
         if let Stage::Securing(session) = &mut self.stage {
             let mut reader = Reader { socket: &self.socket, source, incoming, error: None, write_error: None };
@@ -411,6 +417,7 @@ impl LinkIo {
                 tls::Progress::Done => {}
             }
             let record_size = session.max_record_size();
+            log::info(format_args!("connection {id}: {}", session.agreed()));
             if let Stage::Securing(session) = std::mem::replace(&mut self.stage, Stage::Plain) {
                 self.stage = Stage::Secure(session);
             }

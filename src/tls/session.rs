@@ -78,6 +78,14 @@ impl Session {
         }
     }
 
+    /// What was agreed, for the log: the version, the cipher suite, and whether an earlier session was resumed.
+    pub fn agreed(&self) -> String {
+        let version = self.session.version().map_or(String::new(), |version| format!("TLS {version}"));
+        let suite = self.session.cipher_suite().map_or("no cipher suite", |suite| suite.name());
+        let resumed = if self.session.is_resumed() { ", resumed" } else { "" };
+        format!("{version}, {suite}{resumed}")
+    }
+
     /// The longest message that one record takes, in bytes.
     pub fn max_record_size(&self) -> usize {
         self.session.max_record_payload()
