@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -60,6 +61,22 @@ struct fixture {
     void *blocks[MAXIMUM_BLOCKS]; /* what lives as long as the fixture */
     size_t block_count;
 };
+
+void choose_tests(const struct CMUnitTest *tests, size_t test_count, int count, char **arguments)
+{
+    if (count < 2) {
+        return;
+    }
+    bool found = false;
+    for (size_t index = 0; index < test_count; index++) {
+        found = found || fnmatch(arguments[1], tests[index].name, 0) == 0;
+    }
+    if (!found) {
+        print_error("no test is called %s\n", arguments[1]);
+        exit(1);
+    }
+    cmocka_set_test_filter(arguments[1]);
+}
 
 /* ---- time ---- */
 
@@ -263,6 +280,15 @@ void record_event(void *argument, const mcc_event_t *event)
         record->reason = event->data.ping_lost.reason;
         break;
     }
+    /* The reaction goes first: whoever waits for the event may let go of what the reaction uses. */
+    pthread_mutex_lock(&recorder->mutex);
+    reaction_t reaction = recorder->reaction;
+    void *reaction_argument = recorder->reaction_argument;
+    pthread_mutex_unlock(&recorder->mutex);
+    if (reaction != NULL) {
+        reaction(reaction_argument, event);
+    }
+    atomic_fetch_sub(&recorder->inside, 1);
     pthread_mutex_lock(&recorder->mutex);
     if (recorder->count == recorder->room) {
         recorder->room = recorder->room * 2 + 16;
@@ -274,14 +300,8 @@ void record_event(void *argument, const mcc_event_t *event)
     recorder->records[recorder->count++] = record;
     recorder->after_closed += recorder->closed;
     recorder->closed = recorder->closed || (event->type == MCC_EVENT_STATE && event->data.state.state == MCC_STATE_CLOSED);
-    reaction_t reaction = recorder->reaction;
-    void *reaction_argument = recorder->reaction_argument;
     pthread_cond_broadcast(&recorder->changed);
     pthread_mutex_unlock(&recorder->mutex);
-    if (reaction != NULL) {
-        reaction(reaction_argument, event);
-    }
-    atomic_fetch_sub(&recorder->inside, 1);
 }
 
 /* Lets time pass for a recorder, until something came or the moment is there. The mutex is held before and after. */
