@@ -173,6 +173,40 @@ fn every_message_of_many_threads_is_reported_once() {
 }
 
 #[test]
+fn messages_taken_while_the_context_ends_are_reported_too() {
+    let port = server(|mut stream| {
+        let mut sink = vec![0; 65_536];
+        while stream.read(&mut sink).is_ok_and(|size| size > 0) {}
+    });
+    for round in 0..200 {
+        let context = Context::new(true).unwrap();
+        let (sender, events) = mpsc::channel();
+        let connection = watched(&context, settings(&format!("coap://127.0.0.1:{port}")), move |report| {
+            let _ = sender.send(report);
+        });
+        connection.start().unwrap();
+        let accepted: usize = std::thread::scope(|scope| {
+            let send = || {
+                let mut accepted = 0;
+                loop {
+                    match connection.send(&[0x50, 0x01, 0, 1], |_| ()) {
+                        Ok(()) => accepted += 1,
+                        Err(Status::QueueFull) => std::thread::yield_now(),
+                        Err(_) => return accepted,
+                    }
+                }
+            };
+            let threads = [scope.spawn(send), scope.spawn(send)];
+            std::thread::sleep(Duration::from_millis(round % 4));
+            context.shut_down();
+            threads.map(|thread| thread.join().unwrap()).iter().sum()
+        });
+        let reported = events.try_iter().filter(|report| matches!(report, Report::Sent { .. } | Report::Failed { .. }));
+        assert_eq!(reported.count(), accepted, "round {round}");
+    }
+}
+
+#[test]
 fn a_loop_of_the_caller_s_own_is_woken_by_its_descriptor_alone() {
     let port = server(answer_pings);
     let context = Context::new(false).unwrap();

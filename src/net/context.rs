@@ -420,8 +420,10 @@ impl EventLoop {
 
     /// Runs the commands that are there now, and none that they bring about: others have their turn in between.
     fn run_commands(&mut self) {
-        let commands = std::mem::take(&mut lock(&self.environment.inbox.state).commands);
-        for command in commands {
+        let count = lock(&self.environment.inbox.state).commands.len();
+        for _ in 0..count {
+            // One by one: what stands behind a `Stop` is for `stop` to run before it closes everything.
+            let Some(command) = lock(&self.environment.inbox.state).commands.pop_front() else { return };
             self.run_command(command);
         }
     }
