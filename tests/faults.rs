@@ -185,13 +185,14 @@ fn messages_taken_while_the_context_ends_are_reported_too() {
             let _ = sender.send(report);
         });
         connection.start().unwrap();
+        let begin = Instant::now();
         let accepted: usize = std::thread::scope(|scope| {
             let send = || {
                 let mut accepted = 0;
                 loop {
                     match connection.send(&[0x50, 0x01, 0, 1], |_| ()) {
                         Ok(()) => accepted += 1,
-                        Err(Status::QueueFull) => std::thread::yield_now(),
+                        Err(Status::QueueFull) if begin.elapsed() < PATIENCE => std::thread::yield_now(),
                         Err(_) => return accepted,
                     }
                 }

@@ -460,6 +460,9 @@ impl EventLoop {
         lock(&self.environment.inbox.state).ended = true;
         self.run_commands();
         let ids: Vec<u64> = self.drivers.keys().copied().collect();
+        for driver in self.drivers.values() {
+            driver.shared().close();
+        }
         for id in ids {
             self.input(id, Input::Close);
         }
