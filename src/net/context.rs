@@ -387,14 +387,19 @@ impl EventLoop {
         self.arm()?;
         let timeout = if self.environment.hungry.is_empty() { timeout } else { Some(Duration::ZERO) };
         let mut ready = std::mem::take(&mut self.ready);
+        let hungry = std::mem::take(&mut self.environment.hungry);
         self.environment.reactor.wait(timeout, &mut ready)?;
-        ready.append(&mut self.environment.hungry);
         for readiness in ready.drain(..) {
             if let Some((id, link)) = self.environment.tokens.get(&readiness.token).copied() {
                 self.with(id, |driver, environment| driver.ready(environment, link, readiness));
             }
         }
         self.ready = ready;
+        for token in hungry {
+            if let Some((id, link)) = self.environment.tokens.get(&token).copied() {
+                self.with(id, |driver, environment| driver.feed(environment, link));
+            }
+        }
         self.run_commands();
         self.run_deadlines();
         if self.stopped { Ok(()) } else { self.arm() }

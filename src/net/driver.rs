@@ -33,8 +33,8 @@ pub(super) struct Environment {
     pub(super) inbox: Arc<Inbox>,
     /// Which socket of which connection a token of the reactor means.
     pub(super) tokens: HashMap<u64, (u64, Link)>,
-    /// Sockets that have more to read and let others go first.
-    pub(super) hungry: Vec<Readiness>,
+    /// The tokens of sockets that have more to read and let others go first, each once.
+    pub(super) hungry: Vec<u64>,
     next_token: u64,
     incoming: Vec<u8>,
     plain: Vec<u8>,
@@ -79,6 +79,10 @@ struct LinkIo {
     outgoing: Option<Outgoing>,
     /// Why a write failed. What the peer said before it ended the connection, such as an alert, still waits to be read and tells more.
     write_failure: Option<Failure>,
+    /// It has more to read and is in the environment's list of those.
+    hungry: bool,
+    /// The peer has closed its side, or the socket is broken: there is an end to be read.
+    ended: bool,
 }
 
 enum Stage {
@@ -151,13 +155,13 @@ impl Driver {
         if self.deadline.is_some_and(|deadline| deadline <= clock::now()) {
             self.to_pump.extend(self.links.iter().map(|io| io.link));
             while let Some(link) = self.to_pump.pop() {
-                self.pump(environment, link, false);
+                self.pump(environment, link);
             }
         }
         loop {
             self.drain(environment);
             match self.to_pump.pop() {
-                Some(link) => self.pump(environment, link, false),
+                Some(link) => self.pump(environment, link),
                 None => break,
             }
         }
@@ -179,13 +183,26 @@ impl Driver {
             self.settle(environment);
         }
         // Read first: what came in counts before what has become due. A handshake may have waited for room to write.
-        let securing = self.links.iter().any(|io| io.link == link && matches!(io.stage, Stage::Securing(_)));
-        if readiness.readable || securing {
-            self.pump(environment, link, readiness.ended);
+        if let Some(io) = self.links.iter_mut().find(|io| io.link == link) {
+            io.ended |= readiness.ended;
+            let wanted = readiness.readable || matches!(io.stage, Stage::Securing(_));
+            // One that is hungry has its turn later.
+            if wanted && !io.hungry {
+                self.pump(environment, link);
+            }
         }
         if readiness.writable {
             self.flush(link);
         }
+        self.settle(environment);
+    }
+
+    /// A socket that let others go first has its turn.
+    pub(super) fn feed(&mut self, environment: &mut Environment, link: Link) {
+        if let Some(io) = self.links.iter_mut().find(|io| io.link == link) {
+            io.hungry = false;
+        }
+        self.pump(environment, link);
         self.settle(environment);
     }
 
@@ -282,7 +299,16 @@ impl Driver {
         environment.tokens.insert(token, (self.id, link));
         let datagrams = self.settings.core.transport == Transport::Udp;
         let stage = if datagrams { Stage::Plain } else { Stage::Connecting };
-        self.links.push(LinkIo { link, token, socket, stage, outgoing: None, write_failure: None });
+        self.links.push(LinkIo {
+            link,
+            token,
+            socket,
+            stage,
+            outgoing: None,
+            write_failure: None,
+            hungry: false,
+            ended: false,
+        });
         if datagrams {
             self.core.handle(clock::now(), Input::Connected(link));
         }
@@ -336,11 +362,12 @@ impl Driver {
     }
 
     /// Goes on with TLS and reads until nothing is left, or others have their turn.
-    fn pump(&mut self, environment: &mut Environment, link: Link, ended: bool) {
+    fn pump(&mut self, environment: &mut Environment, link: Link) {
         let datagrams = self.settings.core.transport == Transport::Udp;
-        let mut source = Source { start: 0, end: 0, reads: 0, exhausted: false, ended, hungry: false };
+        let mut source = Source { start: 0, end: 0, reads: 0, exhausted: false, ended: false, hungry: false };
         loop {
             let Some(io) = self.links.iter_mut().find(|io| io.link == link) else { return };
+            source.ended |= io.ended;
             let step = io.step(self.id, &mut source, environment, datagrams);
             let now = clock::now();
             match step {
@@ -352,12 +379,13 @@ impl Driver {
                 }
                 Ok(Step::Secured { record_size }) => self.core.handle(now, Input::Secured(link, record_size)),
                 Ok(Step::Blocked) => {
-                    if source.hungry {
-                        let token = io.token;
-                        environment.hungry.push(Readiness { token, readable: true, writable: false, ended });
-                    } else if let Some(failure) = io.write_failure {
+                    // One turn of reading is enough to find what the peer said before a write failed.
+                    if let Some(failure) = io.write_failure {
                         self.core.handle(now, Input::Failed(link, failure));
                         self.drain(environment);
+                    } else if source.hungry && !io.hungry {
+                        io.hungry = true;
+                        environment.hungry.push(io.token);
                     }
                     return;
                 }
