@@ -212,7 +212,7 @@ static void measure_pings(const child_t *peer, uint16_t port, figure_t *figures,
 
     setenv("BENCH_ADDRESS", address, 1);
     setenv("BENCH_CERTIFICATE", bench.certificate, 1);
-    char *arguments[] = {(char *)bench.bare_tls_program, "--ignored", "--nocapture", "--test-threads=1", NULL};
+    char *arguments[] = {(char *)bench.bare_tls_program, NULL};
     child_t bare = start_child(arguments);
     char handshake[sizeof bench.handshake];
     read_line(peer, "handshake ", handshake, sizeof handshake);

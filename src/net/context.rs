@@ -98,16 +98,22 @@ impl std::fmt::Debug for Opening {
 impl Inbox {
     /// Hands a command to the loop; refused when it has ended.
     pub(super) fn push(&self, command: Command) -> Result<(), Status> {
+        if self.put(command)? {
+            self.waker.wake();
+        }
+        Ok(())
+    }
+
+    /// As [`Self::push`], but leaves it to the caller to wake the loop where it says true: not while a lock is held that the loop
+    /// takes, or it would wake only to wait for that.
+    fn put(&self, command: Command) -> Result<bool, Status> {
         let mut state = lock(&self.state);
         if state.ended {
             return Err(Status::InvalidHandle);
         }
         state.commands.push_back(command);
         // From a callback it need not be woken: it looks here before it sleeps.
-        if LOOP_OF_THIS_THREAD.get() != self.address() {
-            self.waker.wake();
-        }
-        Ok(())
+        Ok(LOOP_OF_THIS_THREAD.get() != self.address())
     }
 
     /// Runs `body` as the loop of this inbox.
@@ -309,9 +315,13 @@ impl Connection {
         }
         let number = state.last_ticket + 1;
         ticket(number);
-        self.inbox.push(Command::Send { id: self.id, ticket: number, message: message.to_vec() })?;
+        let wake = self.inbox.put(Command::Send { id: self.id, ticket: number, message: message.to_vec() })?;
         state.last_ticket = number;
         state.unreported.insert(number);
+        drop(state);
+        if wake {
+            self.inbox.waker.wake();
+        }
         Ok(())
     }
 

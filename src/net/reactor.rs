@@ -49,7 +49,7 @@ impl Waker {
     /// The next wait, or the one that is going on, returns. Several calls before that count as one.
     pub fn wake(&self) {
         if !self.pending.swap(true, Ordering::SeqCst) {
-            // The counter cannot overflow: `pending` lets one through at a time.
+            // The counter, which nobody reads, is full after 2^64 - 2 wakes: never.
             let _ = rustix::io::write(&self.descriptor, &1u64.to_ne_bytes());
         }
     }
@@ -118,8 +118,8 @@ impl Reactor {
         for event in events {
             match event.data.u64() {
                 WAKER => {
-                    // Cleared before the caller looks at what it was woken for, so that nothing is missed.
-                    let _ = rustix::io::read(&self.waker.descriptor, &mut [0; 8]);
+                    // Never read: edge-triggered, each write is an edge of its own. Cleared before the caller looks at what it
+                    // was woken for, so that nothing is missed.
                     self.waker.pending.store(false, Ordering::SeqCst);
                 }
                 TIMER => {
