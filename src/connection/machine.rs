@@ -26,10 +26,10 @@ pub struct Connection {
     keepalive: Keepalive,
     backoff: Backoff,
     decoder: Decoder,
-    /// The message that is being written.
-    writing: Option<Writing>,
+    /// The message that is being written, and what it is.
+    writing: Option<(Writing, Vec<u8>)>,
     /// A ping that waits to be written.
-    ping: Option<Writing>,
+    ping: Option<(Writing, Vec<u8>)>,
     /// Answers of our own that wait to be written.
     answers: VecDeque<Vec<u8>>,
     /// Messages of the application that wait to be written.
@@ -56,10 +56,10 @@ enum Phase {
     Closed,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum Writing {
-    Message { ticket: u64, message: Vec<u8> },
-    Ping { message: Vec<u8>, retransmission: bool },
+    Message { ticket: u64 },
+    Ping { retransmission: bool },
     Answer,
 }
 
@@ -303,7 +303,7 @@ impl Connection {
 
     /// How many messages of the application are not reported yet.
     fn waiting_messages(&self) -> usize {
-        self.queue.len() + usize::from(matches!(self.writing, Some(Writing::Message { .. })))
+        self.queue.len() + usize::from(matches!(self.writing, Some((Writing::Message { .. }, _))))
     }
 
     /// Hands the next frame to the driver, if there is one and none is on its way; false if not.
@@ -316,42 +316,28 @@ impl Connection {
         if self.writing.is_some() {
             return false;
         }
-        let writing = if let Some(ping) = self.ping.take_if(|_| ready) {
+        let (writing, message) = if let Some(ping) = self.ping.take_if(|_| ready) {
             ping
         } else if let Some(answer) = self.answers.pop_front() {
-            return self.write(link, &answer, Writing::Answer);
+            (Writing::Answer, answer)
         } else if let Some((ticket, message)) = if ready { self.queue.pop_front() } else { None } {
-            Writing::Message { ticket, message }
+            (Writing::Message { ticket }, message)
         } else {
             return false;
         };
-        match writing {
-            Writing::Ping { message, retransmission } => {
-                self.write(link, &message, Writing::Ping { message: Vec::new(), retransmission })
-            }
-            Writing::Message { ticket, message } => {
-                if let Ok(header) = message::check(&message) {
-                    self.recent.note_message(&header);
-                }
-                let copy = message.clone();
-                self.write(link, &copy, Writing::Message { ticket, message })
-            }
-            Writing::Answer => true,
-        }
-    }
-
-    fn write(&mut self, link: Link, message: &[u8], writing: Writing) -> bool {
-        let frame = framing::encode(self.settings.framing, message).unwrap_or_default();
-        match writing {
+        let frame = framing::encode(self.settings.framing, &message).unwrap_or_default();
+        if let Writing::Message { ticket } = writing {
             // Only the application's messages are bound by it: the library's own are shorter than any limit with a meaning.
-            Writing::Message { ticket, .. } if frame.len() > self.frame_limit => {
+            if frame.len() > self.frame_limit {
                 self.report_failed(ticket, Status::MessageTooLarge.into());
+                return true;
             }
-            writing => {
-                self.writing = Some(writing);
-                self.outputs.push_back(Output::Write(link, frame));
+            if let Ok(header) = message::check(&message) {
+                self.recent.note_message(&header);
             }
         }
+        self.writing = Some((writing, message));
+        self.outputs.push_back(Output::Write(link, frame));
         true
     }
 
@@ -359,14 +345,14 @@ impl Connection {
         if self.link() != Some(which) {
             return;
         }
-        let Some(writing) = self.writing.take() else { return };
+        let Some((writing, _)) = self.writing.take() else { return };
         self.keepalive.on_sent(now);
         match writing {
-            Writing::Message { ticket, .. } => {
+            Writing::Message { ticket } => {
                 self.statistics.messages_sent += 1;
                 self.outputs.push_back(Output::Report(Report::Sent { ticket }));
             }
-            Writing::Ping { retransmission, .. } => {
+            Writing::Ping { retransmission } => {
                 self.keepalive.on_ping_written(now);
                 if !retransmission {
                     self.statistics.pings_sent += 1;
@@ -381,8 +367,8 @@ impl Connection {
         if self.link() != Some(which) {
             return;
         }
-        match self.writing.take() {
-            Some(Writing::Message { ticket, .. }) => self.report_failed(ticket, failure),
+        match self.writing.take().map(|(writing, _)| writing) {
+            Some(Writing::Message { ticket }) => self.report_failed(ticket, failure),
             // A send that fails counts as a failed ping.
             Some(Writing::Ping { .. }) => self.fail_link(now, failure),
             Some(Writing::Answer) | None => {}
@@ -402,7 +388,7 @@ impl Connection {
                     self.pings.note(message_id);
                     ping::encode(message_id).to_vec()
                 };
-                self.ping = Some(Writing::Ping { message, retransmission });
+                self.ping = Some((Writing::Ping { retransmission }, message));
                 true
             }
             Action::PathDead => {
@@ -674,7 +660,7 @@ impl Connection {
 
     /// What was written in part never arrives as a message: the application's goes back to the front of the queue.
     fn drop_writes_of_link(&mut self) {
-        if let Some(Writing::Message { ticket, message }) = self.writing.take() {
+        if let Some((Writing::Message { ticket }, message)) = self.writing.take() {
             self.queue.push_front((ticket, message));
         }
         self.ping = None;
