@@ -79,6 +79,23 @@ fn libcoap_over_udp() {
     }
 }
 
+#[test]
+fn libcoap_over_ipv6() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("skipped: this machine has no IPv6 on loopback");
+        return;
+    }
+    let port = free_port();
+    let _peer = Peer::start("coap-server-notls", &["-A", "::1", "-p", &port.to_string()]);
+    let over_tcp = Client::open(&format!("coap+tcp://[::1]:{port}"), |_| ());
+    over_tcp.wait_for_state(State::Ready);
+    assert_eq!(over_tcp.get(".well-known/core"), CONTENT);
+    let over_datagrams = Client::open(&format!("coap://[::1]:{port}"), over_udp);
+    over_datagrams.wait_for_state(State::Ready);
+    assert_eq!(over_datagrams.get(".well-known/core"), CONTENT);
+    over_datagrams.ping();
+}
+
 fn s_server(authority: &Authority, certificate: &str, port: u16, more: &[&str]) -> Peer {
     let (chain, key) = (authority.text(&format!("{certificate}.pem")), authority.text(&format!("{certificate}.key")));
     let port_text = port.to_string();

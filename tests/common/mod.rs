@@ -129,7 +129,9 @@ impl Client {
         let mut seen = Vec::new();
         loop {
             let left = patience.saturating_sub(begin.elapsed());
-            let Ok(event) = self.events.recv_timeout(left) else { panic!("waited for {what} in vain; came: {seen:?}") };
+            let Ok(event) = self.events.recv_timeout(left) else {
+                panic!("waited for {what} in vain; came last: {:?}", &seen[seen.len().saturating_sub(12)..])
+            };
             if let Some(found) = wanted(&event) {
                 return found;
             }
