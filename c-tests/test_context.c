@@ -547,6 +547,56 @@ static void closing_while_callbacks_run_loses_nothing(void **state)
     }
 }
 
+typedef struct {
+    mcc_context_t *context;
+    mcc_connection_options_t options;
+    mcc_connection_t *latest; /* what the last successful open gave */
+    bool written_without_success;
+} opener_t;
+
+static void ignore(void *argument, const mcc_event_t *event)
+{
+    (void)argument;
+    (void)event;
+}
+
+static void *open_until_refused(void *argument)
+{
+    opener_t *opener = argument;
+    for (;;) {
+        mcc_connection_t *connection = NULL;
+        if (mcc_connection_open(opener->context, &opener->options, &connection) != MCC_OK) {
+            opener->written_without_success = connection != NULL;
+            return NULL;
+        }
+        opener->latest = connection;
+    }
+}
+
+static void a_context_that_is_freed_opens_nothing_more(void **state)
+{
+    (void)state;
+    size_t descriptors = count_descriptors();
+    for (size_t round = 0; round < 500; round++) {
+        opener_t opener = {.options = MCC_CONNECTION_OPTIONS_INIT};
+        opener.options.uri = "coap://127.0.0.1:9";
+        opener.options.callback = ignore;
+        opener.options.backoff_base_ms = 3600000;
+        assert_status(mcc_context_new(NULL, &opener.context), MCC_OK);
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, open_until_refused, &opener), 0);
+        for (volatile long turn = (long)(round % 50) * 1000; turn > 0; turn--) {
+        }
+        mcc_context_free(opener.context);
+        pthread_join(thread, NULL);
+        assert_false(opener.written_without_success);
+        if (opener.latest != NULL) {
+            assert_status(mcc_connection_ping(opener.latest), MCC_ERR_INVALID_HANDLE);
+        }
+    }
+    assert_int_equal(count_descriptors(), descriptors);
+}
+
 static void a_context_is_freed_with_connections_in_every_state(void **state)
 {
     fixture_t *fixture = *state;
@@ -885,6 +935,7 @@ int main(int count, char **arguments)
         TEST(a_context_is_freed_with_connections_in_every_state),
         DRIVEN_TEST(a_context_is_freed_with_connections_in_every_state),
         cmocka_unit_test(a_thousand_contexts_leave_nothing_behind),
+        cmocka_unit_test(a_context_that_is_freed_opens_nothing_more),
         TEST(a_hundred_tls_connections_leave_nothing_behind),
         TEST(running_out_of_descriptors_has_its_status_and_passes),
         TEST(descriptors_close_on_exec),
