@@ -21,8 +21,6 @@ pub const MAX_MESSAGE_SIZE: usize = 65_535;
 pub const MAX_RECORD_SIZE: usize = 16_384;
 /// The longest UDP payload over IPv4: 65,535 bytes less the headers of IP and UDP.
 pub const MAX_DATAGRAM_SIZE: usize = 65_507;
-/// A signal of RFC 8323 that is longer has no meaning: the base value of Max-Message-Size.
-pub const MAX_SIGNAL_SIZE: usize = super::signal::BASE_MAX_MESSAGE_SIZE;
 /// A message that claims to be longer is not passed over: what claims it does not speak this framing.
 const MAX_SKIPPED_SIZE: u64 = 1 << 24;
 

@@ -2,7 +2,6 @@
 //!
 //! As everywhere in this library a message has the form of RFC 7252; [`super::framing`] leaves type and message ID out on the wire.
 
-use super::framing::MAX_SIGNAL_SIZE;
 use coap_lite::{CoapOption, MessageClass, MessageType, Packet};
 
 const CSM: u8 = 0xe1;
@@ -60,7 +59,7 @@ pub enum Signal {
 /// Reads a signal: a message that passed the check, with a code of class 7.
 pub fn read(message: &[u8]) -> Option<Signal> {
     // Too long for any signal with a meaning; not worth the memory that reading its options takes.
-    if message.len() > MAX_SIGNAL_SIZE {
+    if message.len() > BASE_MAX_MESSAGE_SIZE {
         return None;
     }
     let packet = Packet::from_bytes(message).ok()?;
@@ -154,6 +153,6 @@ mod tests {
         assert_eq!(signal(&[0xe1, 0x10]), Signal::BadOption { number: 1, capabilities: true });
         assert_eq!(signal(&[0xe2, 0x30]), Signal::BadOption { number: 3, capabilities: false });
         assert_eq!(signal(&[0xff]), Signal::Unknown);
-        assert_eq!(read(&vec![0x50; MAX_SIGNAL_SIZE + 1]), None);
+        assert_eq!(read(&vec![0x50; BASE_MAX_MESSAGE_SIZE + 1]), None);
     }
 }

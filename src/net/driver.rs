@@ -60,7 +60,7 @@ pub(super) struct Driver {
     core: Connection,
     settings: ConnectionSettings,
     links: Vec<LinkIo>,
-    /// Links that are to be read without waiting for an event: their TLS begins, or a write failed.
+    /// Links that are to be read without waiting for an event: their TLS begins, a write failed, or a deadline is over.
     to_pump: Vec<Link>,
     /// Kept as long as the lookup is of interest.
     lookup: Option<Arc<()>>,
@@ -87,7 +87,7 @@ struct LinkIo {
 
 enum Stage {
     Connecting,
-    /// Connected; with TLS if it is asked for and has begun.
+    /// Connected, without TLS or before it.
     Plain,
     Securing(Box<tls::Session>),
     Secure(Box<tls::Session>),
@@ -154,15 +154,14 @@ impl Driver {
         // A loop that runs late, after a sleep of the device for instance, must not take for lost what lies in the socket.
         if self.deadline.is_some_and(|deadline| deadline <= clock::now()) {
             self.to_pump.extend(self.links.iter().map(|io| io.link));
+        }
+        loop {
             while let Some(link) = self.to_pump.pop() {
                 self.pump(environment, link);
             }
-        }
-        loop {
             self.drain(environment);
-            match self.to_pump.pop() {
-                Some(link) => self.pump(environment, link),
-                None => break,
+            if self.to_pump.is_empty() {
+                break;
             }
         }
         self.shared.update(self.core.statistics());

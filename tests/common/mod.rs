@@ -14,6 +14,7 @@ use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -64,19 +65,23 @@ impl Drop for Peer {
     }
 }
 
-/// A port that was free for TCP and UDP a moment ago, and the next one too: libcoap's servers use both.
+/// A port that is free for TCP and UDP, and the next one too: libcoap's servers use both. No other call of this process gets them,
+/// and they lie below those that the system gives to outgoing connections, so that no other test's server answers there.
 pub fn free_port() -> u16 {
-    loop {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let next = port.checked_add(1).is_some_and(|next| {
-            TcpListener::bind((Ipv4Addr::LOCALHOST, next)).is_ok()
-                && UdpSocket::bind((Ipv4Addr::LOCALHOST, next)).is_ok()
-        });
-        if next && UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
+    const FIRST: u32 = 20_000;
+    const PAIRS: u32 = 6_000;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let is_free = |port: u16| {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() && UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+    };
+    // Each process begins elsewhere: a port of the one before may still be closing.
+    let begin = std::process::id().wrapping_mul(101);
+    let ports = (0..PAIRS).map(|_| {
+        let pair = begin.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % PAIRS;
+        (FIRST + 2 * pair) as u16
+    });
+    let mut ports = ports.filter(|port| is_free(*port) && is_free(*port + 1));
+    ports.next().expect("a free port")
 }
 
 pub fn wait_for_tcp(port: u16) {

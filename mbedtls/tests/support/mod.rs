@@ -1,5 +1,5 @@
 //! Real servers, certificates made on the spot, and transports that misbehave.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read as _, Write as _};
