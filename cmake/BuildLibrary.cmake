@@ -19,15 +19,17 @@ function(mcc_set_or_unset_environment name value)
     endif()
 endfunction()
 
-# Runs cargo build for one package of the workspace. Errors: cargo's own, shown as they are.
+# Runs cargo build for one package of the workspace, and sets cargo_messages to what it did, as JSON. Errors: cargo's own, shown as
+# they are.
 function(mcc_cargo_build)
     execute_process(
         COMMAND "${MCC_CARGO}" build --locked --profile "${MCC_PROFILE}" --target-dir "${MBED_CLOUD_CONNECTIVITY_CARGO_TARGET_DIR}"
-                ${MBED_CLOUD_CONNECTIVITY_CARGO_FLAGS} ${ARGN}
-        WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" RESULT_VARIABLE result)
+                --message-format json-render-diagnostics ${MBED_CLOUD_CONNECTIVITY_CARGO_FLAGS} ${ARGN}
+        WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" RESULT_VARIABLE result OUTPUT_VARIABLE cargo_messages)
     if(NOT result EQUAL 0)
         message(FATAL_ERROR "cargo could not build the connectivity library: its messages are above.")
     endif()
+    set(cargo_messages "${cargo_messages}" PARENT_SCOPE)
 endfunction()
 
 set(profile_folder "${MCC_PROFILE}")
@@ -86,7 +88,10 @@ if(MCC_RUST_TARGET)
 endif()
 mcc_set_or_unset_environment(MBEDTLS_SOURCE_DIR "${MBED_CLOUD_CONNECTIVITY_MBEDTLS_SOURCE}")
 
-set(arguments --package mbed-cloud-connectivity --lib)
+set(arguments --package mbed-cloud-connectivity --lib --no-default-features)
+if(MCC_WITH_PAL)
+    list(APPEND arguments --features pal)
+endif()
 set(staticlib "${MBED_CLOUD_CONNECTIVITY_CARGO_TARGET_DIR}/${profile_folder}/libmbed_cloud_connectivity.a")
 if(MCC_RUST_TARGET)
     list(APPEND arguments --target "${MCC_RUST_TARGET}")
@@ -117,11 +122,19 @@ else()
 endif()
 mcc_cargo_build(${arguments})
 
-# By content: cargo puts back an older file when settings change back.
+# The lists of what is public, in the version of the lookups that the library's build script read from the settings.
 set(symbols "${PROJECT_SOURCE_DIR}/abi/symbols.txt")
+if(MCC_WITH_PAL)
+    if(NOT cargo_messages MATCHES "pal_dns_api_version=[\\]+\"([0-9]+)")
+        message(FATAL_ERROR "cargo does not say which version of the lookups it built; this is a fault of the library's build.")
+    endif()
+    list(APPEND symbols "${PROJECT_SOURCE_DIR}/abi/symbols-pal.txt" "${PROJECT_SOURCE_DIR}/abi/symbols-pal-dns-${CMAKE_MATCH_1}.txt")
+endif()
+
+# By content: cargo puts back an older file when settings change back.
 set(stamp "${MCC_ARCHIVE}.stamp")
 set(stamped "")
-foreach(file IN ITEMS "${staticlib}" "${symbols}" "${CMAKE_CURRENT_LIST_DIR}/IsolateArchive.cmake" "${PARAMETERS}")
+foreach(file IN ITEMS "${staticlib}" ${symbols} "${CMAKE_CURRENT_LIST_DIR}/IsolateArchive.cmake" "${PARAMETERS}")
     file(SHA256 "${file}" hash)
     string(APPEND stamped "${hash}\n")
 endforeach()
@@ -150,6 +163,11 @@ if(MCC_WITH_TOOL)
         message(FATAL_ERROR "The settings tool does not accept what the library was just built with; this is a fault of the library's build.")
     endif()
     include("${MCC_ARCHIVE}.values.cmake")
+    # An archive without the PAL suits every application.
+    set(archive_version "")
+    if(MCC_WITH_PAL)
+        set(archive_version "${MBED_CLOUD_CONNECTIVITY_PAL_DNS_API_VERSION}")
+    endif()
     file(CONFIGURE OUTPUT "${MCC_ARCHIVE}.cmake" @ONLY
-        CONTENT "set(MBED_CLOUD_CONNECTIVITY_ARCHIVE_DNS_API_VERSION \"@MBED_CLOUD_CONNECTIVITY_PAL_DNS_API_VERSION@\")\n")
+        CONTENT "set(MBED_CLOUD_CONNECTIVITY_ARCHIVE_HAS_PAL \"@MCC_WITH_PAL@\")\nset(MBED_CLOUD_CONNECTIVITY_ARCHIVE_DNS_API_VERSION \"@archive_version@\")\n")
 endif()

@@ -1,7 +1,7 @@
 # Makes the archive that applications link out of the one that cargo made: one object that defines nothing but the public
 # symbols. Without this an application that has a Mbed TLS of its own would link, and call the wrong one.
 #
-# mcc_isolate_archive(<cargo's archive> <archive to write> <list of public symbols> <keep debug information>)
+# mcc_isolate_archive(<cargo's archive> <archive to write> <files that list the public symbols> <keep debug information>)
 # Uses CMAKE_C_COMPILER, CMAKE_C_COMPILER_TARGET, CMAKE_C_FLAGS, CMAKE_SYSROOT, CMAKE_OBJCOPY, CMAKE_AR and CMAKE_NM.
 # Errors: a tool that fails, with its output; a public symbol that cargo's archive does not define.
 function(mcc_isolate_archive from to symbols keep_debug)
@@ -9,7 +9,11 @@ function(mcc_isolate_archive from to symbols keep_debug)
     set(work "${folder}/isolate")
     file(REMOVE_RECURSE "${work}")
     file(MAKE_DIRECTORY "${work}")
-    file(STRINGS "${symbols}" names REGEX "^[A-Za-z_]")
+    set(names "")
+    foreach(list IN LISTS symbols)
+        file(STRINGS "${list}" listed REGEX "^[A-Za-z_]")
+        list(APPEND names ${listed})
+    endforeach()
 
     # The compiler, not ld: where clang is installed, plain ld loads its plugin and stumbles over the bitcode in Rust's objects.
     separate_arguments(flags UNIX_COMMAND "${CMAKE_C_FLAGS}")
@@ -42,7 +46,8 @@ function(mcc_isolate_archive from to symbols keep_debug)
     list(REMOVE_ITEM missing ${defined})
     if(missing)
         list(JOIN missing ", " missing)
-        message(FATAL_ERROR "${symbols} lists symbols that the library does not define: ${missing}. "
+        list(JOIN symbols " " symbols)
+        message(FATAL_ERROR "One of ${symbols} lists symbols that the library does not define: ${missing}. "
             "Export them from src/ffi, or take them off the list.")
     endif()
 

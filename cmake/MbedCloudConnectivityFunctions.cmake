@@ -77,6 +77,48 @@ function(mbed_cloud_connectivity_configure target)
     endif()
 endfunction()
 
+# mbed_cloud_connectivity_replace_pal(<target>)
+#
+# Links the program or shared library <target> with the library so that the client's own socket functions (pal_*) come from it: objects
+# of the same names in archives later on the link line are not taken. Of a static library, every program that links it is meant.
+# Goes with mbed_cloud_connectivity_configure, in any order, or alone.
+#
+# Errors while CMake configures: a target that does not exist or is not linked, and a library that was built without the PAL
+# (MBED_CLOUD_CONNECTIVITY_PAL).
+function(mbed_cloud_connectivity_replace_pal target)
+    set(function_name "mbed_cloud_connectivity_replace_pal(${target})")
+    if(ARGC GREATER 1)
+        message(FATAL_ERROR "${function_name}: unknown arguments: ${ARGN}. It takes the target only.")
+    endif()
+    if(NOT TARGET "${target}")
+        message(FATAL_ERROR "${function_name}: there is no such target. Call it after add_executable or add_library.")
+    endif()
+    get_property(has_pal GLOBAL PROPERTY MCC_ARCHIVE_HAS_PAL)
+    if(NOT has_pal)
+        message(FATAL_ERROR "${function_name}: the library was built without the PAL functions. "
+            "Build it with MBED_CLOUD_CONNECTIVITY_PAL=ON.")
+    endif()
+    get_target_property(type "${target}" TYPE)
+    set(prefix "")
+    if(type MATCHES "^(STATIC|OBJECT)_LIBRARY$")
+        set(prefix INTERFACE_)
+    elseif(NOT type MATCHES "^(EXECUTABLE|SHARED_LIBRARY|MODULE_LIBRARY)$")
+        message(FATAL_ERROR "${function_name}: this is no target that is linked (${type}). Name the program.")
+    endif()
+    get_property(earlier TARGET "${target}" PROPERTY MCC_REPLACES_PAL)
+    if(earlier)
+        return()
+    endif()
+    set_property(TARGET "${target}" PROPERTY MCC_REPLACES_PAL TRUE)
+    # Options stand before the objects. Whole: else an archive would give its objects only for what is missing when its turn comes.
+    set(archive "$<TARGET_FILE:mbed_cloud_connectivity::mbed_cloud_connectivity>")
+    set_property(TARGET "${target}" APPEND PROPERTY ${prefix}LINK_OPTIONS
+        "SHELL:-Wl,--whole-archive \"${archive}\" -Wl,--no-whole-archive")
+    set_property(TARGET "${target}" APPEND PROPERTY ${prefix}LINK_DEPENDS "${archive}")
+    # What the archive needs of the system.
+    set_property(TARGET "${target}" APPEND PROPERTY ${prefix}LINK_LIBRARIES mbed_cloud_connectivity::mbed_cloud_connectivity)
+endfunction()
+
 # The library is built with the application: hands the settings to its build. Reads the caller's given_*.
 function(mcc_configure_build target)
     set(summary "")

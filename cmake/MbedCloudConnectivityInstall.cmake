@@ -34,6 +34,9 @@ configure_file("${CMAKE_CURRENT_SOURCE_DIR}/cmake/mbed-cloud-connectivity.pc.in"
 
 install(FILES "${MCC_ARCHIVE}" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(FILES include/mbed_cloud_connectivity.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+if(MBED_CLOUD_CONNECTIVITY_PAL)
+    install(FILES include/pal.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
 install(PROGRAMS "${MCC_OUTPUT_FOLDER}/mbed-cloud-connectivity-settings" DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(FILES
     "${CMAKE_CURRENT_BINARY_DIR}/MbedCloudConnectivityConfig.cmake"

@@ -702,6 +702,13 @@ mcc_status_t mcc_connection_stats(const struct mcc_connection_t *connection,
 // that is not one.
 void mcc_connection_close(struct mcc_connection_t *connection);
 
+// Lets `pal_setConnectionStatusCallback` work: false (the default) has it answer `PAL_ERR_NOT_SUPPORTED`.
+//
+// Mbed Cloud Client hands its own object to that function and never takes it back: switch it on in an application that does not use
+// the client, or that calls `pal_unregisterNetworkInterface` or `pal_plat_socketsTerminate` before the object goes. Callbacks that are
+// set already stay. Any thread. Only in a library that is built with the PAL functions.
+void mcc_pal_enable_connection_status(bool enable);
+
 // Makes a context. Null options mean the defaults.
 //
 // The caller owns it and ends it by `mcc_context_free`. Any thread. `*out` is written on success only.

@@ -39,3 +39,19 @@ pub const MAX_INCOMING_MESSAGE_SIZE: u32 = generated::MAX_INCOMING_MESSAGE_SIZE;
 pub const CUSTOM_URI_PORT: Option<u16> = generated::CUSTOM_URI_PORT;
 /// The transport mode (`MBED_CLOUD_CLIENT_TRANSPORT_MODE_*`); TCP unless configured.
 pub const TRANSPORT_MODE: TransportMode = generated::TRANSPORT_MODE;
+
+/// How many interfaces can be registered (`PAL_MAX_SUPORTED_NET_INTERFACES`); 1 unless configured.
+#[cfg(feature = "pal")]
+pub const PAL_MAX_SUPORTED_NET_INTERFACES: usize = generated::PAL_MAX_SUPORTED_NET_INTERFACES as usize;
+/// Seconds of a round trip (`PAL_DEFAULT_RTT_ESTIMATE`); 3 unless configured.
+#[cfg(feature = "pal")]
+pub const PAL_DEFAULT_RTT_ESTIMATE: u8 = generated::PAL_DEFAULT_RTT_ESTIMATE as u8;
+/// Seconds between messages (`PAL_DEFAULT_STAGGER_ESTIMATE`); 0 unless configured.
+#[cfg(feature = "pal")]
+pub const PAL_DEFAULT_STAGGER_ESTIMATE: u16 = generated::PAL_DEFAULT_STAGGER_ESTIMATE as u16;
+/// Whether lookups by the PAL give addresses of IPv4, and of IPv6 (`PAL_NET_DNS_IP_SUPPORT`); both unless configured.
+#[cfg(feature = "pal")]
+pub const PAL_DNS_FAMILIES: (bool, bool) = (
+    generated::PAL_NET_DNS_IP_SUPPORT != generated::PAL_NET_DNS_IPV6_ONLY,
+    generated::PAL_NET_DNS_IP_SUPPORT != generated::PAL_NET_DNS_IPV4_ONLY,
+);

@@ -1,13 +1,28 @@
-//! The committed C header is what cbindgen makes of `src/ffi`, and the lists of symbols agree with it.
+//! The committed C headers are what cbindgen makes of `src/ffi`, and the lists of symbols agree with them.
 //!
-//! `script/header` writes the header anew: it runs this test with `WRITE_HEADER=1`.
+//! `script/header` writes the headers anew: it runs this test with `WRITE_HEADER=1`.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-const HEADER: &str = "include/mbed_cloud_connectivity.h";
+/// A header, and what it is made from and by.
+struct Header {
+    file: &'static str,
+    source: &'static str,
+    config: &'static str,
+}
+
+const MAIN: Header =
+    Header { file: "include/mbed_cloud_connectivity.h", source: "src/ffi/mod.rs", config: "cbindgen.toml" };
+const PAL: Header = Header { file: "include/pal.h", source: "src/ffi/pal/mod.rs", config: "cbindgen-pal.toml" };
+
 const SYMBOLS: &str = "abi/symbols.txt";
+/// What a library with the PAL functions defines beside those: in every version of its lookups, and in each.
+const PAL_SYMBOLS: &str = "abi/symbols-pal.txt";
+const LOOKUP_SYMBOLS: [(&str, &str); 3] =
+    [("0", "abi/symbols-pal-dns-0.txt"), ("1", "abi/symbols-pal-dns-1.txt"), ("3", "abi/symbols-pal-dns-3.txt")];
 const WEAK_SYMBOLS: &str = "abi/weak-symbols.txt";
 
 fn read(name: &str) -> String {
@@ -15,22 +30,25 @@ fn read(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn generated() -> String {
+fn generated(header: &Header) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is valid");
+    let config = cbindgen::Config::from_file(root.join(header.config)).expect("the configuration is valid");
     // Of src/ffi alone: the constants of the other modules are no business of C programs.
-    let builder = cbindgen::Builder::new().with_config(config).with_src(root.join("src/ffi/mod.rs"));
+    let builder = cbindgen::Builder::new().with_config(config).with_src(root.join(header.source));
     let bindings = builder.generate().expect("cbindgen reads src/ffi");
     let mut text = Vec::new();
     bindings.write(&mut text);
     String::from_utf8(text).expect("a header is text")
 }
 
-/// The names that are declared in the header as functions.
-fn functions(header: &str) -> BTreeSet<String> {
-    let code: String =
-        header.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
-    code.match_indices("mcc_")
+/// The functions that the preprocessor leaves in a header, with these macros defined.
+fn functions(header: &Header, macros: &[&str], prefix: &str) -> BTreeSet<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(header.file);
+    let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    let output = compiler.args(["-E", "-P"]).args(macros).arg(file).output().expect("a C compiler");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let code = String::from_utf8(output.stdout).expect("a header is text");
+    code.match_indices(prefix)
         .filter(|(start, _)| !code[..*start].ends_with(|before: char| before.is_ascii_alphanumeric() || before == '_'))
         .filter_map(|(start, _)| {
             let rest = &code[start..];
@@ -40,19 +58,26 @@ fn functions(header: &str) -> BTreeSet<String> {
         .collect()
 }
 
-#[test]
-fn the_committed_header_is_what_the_source_says() {
-    let generated = generated();
+fn check(header: &Header) {
+    let generated = generated(header);
+    let file = header.file;
     if std::env::var_os("WRITE_HEADER").is_some() {
-        fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join(HEADER), &generated).expect("the header can be written");
+        fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join(file), &generated).expect("the header can be written");
     }
-    let committed = read(HEADER);
+    let committed = read(file);
     let differs = committed.lines().zip(generated.lines()).position(|(committed, generated)| committed != generated);
     assert!(
         committed == generated,
-        "{HEADER} is not what cbindgen makes of src/ffi, from line {} on. Run script/header and commit the result.",
+        "{file} is not what cbindgen makes of {}, from line {} on. Run script/header and commit the result.",
+        header.source,
         differs.unwrap_or_else(|| committed.lines().count().min(generated.lines().count())) + 1
     );
+}
+
+#[test]
+fn the_committed_headers_are_what_the_source_says() {
+    check(&MAIN);
+    check(&PAL);
 }
 
 /// The lines of a list that must be sorted and hold each name once.
@@ -66,16 +91,30 @@ fn names(file: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_list_of_symbols_is_the_header() {
-    let declared = functions(&read(HEADER));
+fn the_lists_of_symbols_are_the_headers() {
+    let in_main = functions(&MAIN, &[], "mcc_");
+    let (of_pal, always): (BTreeSet<_>, BTreeSet<_>) =
+        in_main.into_iter().partition(|name| name.starts_with("mcc_pal_"));
     assert_eq!(
         names(SYMBOLS),
-        declared,
-        "{SYMBOLS} (left) and {HEADER} (right) name different functions: correct {SYMBOLS}"
+        always,
+        "{SYMBOLS} (left) and {} (right) name different functions: correct {SYMBOLS}",
+        MAIN.file
     );
+    for (version, list) in LOOKUP_SYMBOLS {
+        let listed: BTreeSet<String> = names(PAL_SYMBOLS).union(&names(list)).cloned().collect();
+        let mut declared = functions(&PAL, &[&format!("-DPAL_DNS_API_VERSION={version}")], "pal_");
+        declared.extend(of_pal.iter().cloned());
+        assert_eq!(
+            listed, declared,
+            "{PAL_SYMBOLS} and {list} (left) and the headers (right) name different functions: correct the lists"
+        );
+    }
 }
 
 #[test]
 fn what_an_application_defines_is_not_what_the_library_defines() {
-    assert_eq!(names(WEAK_SYMBOLS).intersection(&names(SYMBOLS)).next(), None);
+    for list in [SYMBOLS, PAL_SYMBOLS] {
+        assert_eq!(names(WEAK_SYMBOLS).intersection(&names(list)).next(), None);
+    }
 }

@@ -30,6 +30,13 @@ fresh_folder() {
     cd "$WORK"
 }
 
+# The symbols that the archive defines, by the lists of abi/.
+public_symbols() {
+    local lists=(symbols.txt)
+    [[ ${PAL:?} != ON ]] || lists+=(symbols-pal.txt symbols-pal-dns-0.txt)
+    (cd "$SOURCE/abi" && sort "${lists[@]}")
+}
+
 # What a program needs beside the archive.
 native_libraries() {
     grep -vE '^(#|gcc_s$|c$)' "$SOURCE/abi/native-libraries.txt" | sed 's/^/-l/'

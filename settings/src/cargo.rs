@@ -62,6 +62,8 @@ pub fn directives(settings: &Settings) -> Vec<String> {
         lines.push(format!("cargo::warning={}", one_line(warning)));
     }
     lines.push(format!("cargo::warning={}", one_line(&settings.summary())));
+    lines.push("cargo::rustc-check-cfg=cfg(pal_dns_api_version, values(\"0\", \"1\", \"3\"))".to_string());
+    lines.push(format!("cargo::rustc-cfg=pal_dns_api_version=\"{}\"", settings.dns_api_version()));
     lines
 }
 

@@ -26,6 +26,9 @@ pub type PalSettings = BTreeMap<String, Setting<PalValue>>;
 pub(crate) const DNS_API_VERSION: &str = "PAL_DNS_API_VERSION";
 const CIPHER_SUITE: &str = "PAL_TLS_CIPHER_SUITE";
 const MAX_INTERFACES: &str = "PAL_MAX_SUPORTED_NET_INTERFACES";
+const RTT_ESTIMATE: &str = "PAL_DEFAULT_RTT_ESTIMATE";
+const STAGGER_ESTIMATE: &str = "PAL_DEFAULT_STAGGER_ESTIMATE";
+const DNS_IP_SUPPORT: &str = "PAL_NET_DNS_IP_SUPPORT";
 /// A table of interfaces larger than this is a mistake.
 const MOST_INTERFACES: i128 = 256;
 
@@ -120,6 +123,11 @@ fn check(name: &str, found: &Found, number: Option<i128>, errors: &mut Vec<Error
         }
         (MAX_INTERFACES, Some(1..=MOST_INTERFACES)) => return,
         (MAX_INTERFACES, Some(_)) => format!("from 1 to {MOST_INTERFACES}"),
+        (RTT_ESTIMATE, Some(0..=0xFF)) | (STAGGER_ESTIMATE, Some(0..=0xFFFF)) => return,
+        (RTT_ESTIMATE, Some(_)) => "from 0 to 255".to_string(),
+        (STAGGER_ESTIMATE, Some(_)) => "from 0 to 65535".to_string(),
+        (DNS_IP_SUPPORT, Some(0 | 2 | 4)) => return,
+        (DNS_IP_SUPPORT, Some(_)) => "0 (any family), 2 (IPv4 only) or 4 (IPv6 only)".to_string(),
         (_, Some(0..=0xFFFF_FFFF_FFFF_FFFF)) => return,
         (_, Some(_)) => "zero or more".to_string(),
     };

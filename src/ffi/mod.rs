@@ -6,12 +6,16 @@
 pub mod coap;
 mod configured;
 pub mod connection;
+#[cfg(feature = "pal")]
+pub mod connection_status;
 pub mod context;
 pub mod event;
 mod handle;
 pub mod keepalive;
 pub mod log;
-
+/// cbindgen:ignore
+#[cfg(feature = "pal")]
+pub mod pal;
 mod pointer;
 pub mod status;
 pub mod version;

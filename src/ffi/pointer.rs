@@ -3,6 +3,8 @@
 use crate::coap::framing::MAX_MESSAGE_SIZE;
 use crate::error::Status;
 use std::ffi::{CStr, c_char};
+#[cfg(feature = "pal")]
+use std::mem::MaybeUninit;
 
 /// The bytes at `pointer`; null is only allowed for no bytes.
 ///
@@ -39,6 +41,35 @@ pub(super) unsafe fn message<'a>(pointer: *const u8, size: usize) -> Result<&'a 
 pub(super) unsafe fn text<'a>(pointer: *const c_char) -> Option<&'a CStr> {
     // SAFETY: by the caller's promise.
     (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) })
+}
+
+/// The bytes that can be written at `pointer`, which need not be initialised.
+///
+/// # Safety
+/// If `pointer` is not null, `size` bytes can be written there while the slice lives, and nothing else uses them.
+#[cfg(feature = "pal")]
+pub(super) unsafe fn room<'a>(pointer: *mut u8, size: usize) -> Result<&'a mut [MaybeUninit<u8>], Status> {
+    if pointer.is_null() {
+        return Err(Status::NullPointer);
+    }
+    if size > isize::MAX as usize {
+        return Err(Status::InvalidArgument);
+    }
+    // SAFETY: not null, and writable by the caller's promise; the size fits an allocation; no byte is taken for initialised.
+    Ok(unsafe { std::slice::from_raw_parts_mut(pointer.cast(), size) })
+}
+
+/// The value at `pointer`, which need not be aligned.
+///
+/// # Safety
+/// If `pointer` is not null, a `T` can be read there, and every value of its bytes is a valid one.
+#[cfg(feature = "pal")]
+pub(super) unsafe fn read<T: Copy>(pointer: *const T) -> Result<T, Status> {
+    if pointer.is_null() {
+        return Err(Status::NullPointer);
+    }
+    // SAFETY: readable and valid by the caller's promise.
+    Ok(unsafe { pointer.read_unaligned() })
 }
 
 /// Writes `value` to where `pointer` points, which need not be initialised.

@@ -3,7 +3,7 @@
 use super::clock;
 use super::context::{Command, ConnectionSettings, ConnectionShared, Event, Inbox, Sink};
 use super::random;
-use super::reactor::{Reactor, Readiness};
+use super::reactor::{Interest, Reactor, Readiness};
 use super::resolver::{self, Waiting};
 use super::socket::{self, Received, Socket};
 use crate::connection::{Connection, Input, Link, Lookup, Output, Report, State, Transport};
@@ -289,7 +289,9 @@ impl Driver {
             Transport::Udp => Socket::connect_udp(address),
         };
         let token = environment.next_token;
-        let registered = socket.and_then(|socket| environment.reactor.register(&socket, token).map(|()| socket));
+        let registrar = environment.reactor.registrar();
+        let registered =
+            socket.and_then(|socket| registrar.add(&socket, token, Interest::ReadAndWrite).map(|()| socket));
         let socket = match registered {
             Ok(socket) => socket,
             Err(failure) => return self.core.handle(clock::now(), Input::Failed(link, failure)),

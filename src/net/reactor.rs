@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Tokens from here on are the reactor's own.
-const FIRST_OWN_TOKEN: u64 = u64::MAX - 1;
+pub const FIRST_OWN_TOKEN: u64 = u64::MAX - 1;
 const WAKER: u64 = FIRST_OWN_TOKEN;
 const TIMER: u64 = FIRST_OWN_TOKEN + 1;
 const EVENTS_AT_ONCE: usize = 128;
@@ -19,10 +19,25 @@ const EVENTS_AT_ONCE: usize = 128;
 /// Waits for descriptors and for one deadline.
 #[derive(Debug)]
 pub struct Reactor {
-    epoll: Arc<OwnedFd>,
+    registrar: Registrar,
     timer: OwnedFd,
     armed: Option<Duration>,
     waker: Arc<Waker>,
+}
+
+/// Says which descriptors a reactor watches, from any thread.
+#[derive(Debug, Clone)]
+pub struct Registrar {
+    epoll: Arc<OwnedFd>,
+}
+
+/// What a descriptor is watched for. Errors and the ends of streams are always told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interest {
+    /// Something to read.
+    Read,
+    /// Something to read, and room to write.
+    ReadAndWrite,
 }
 
 /// What happened to a descriptor.
@@ -36,6 +51,8 @@ pub struct Readiness {
     pub writable: bool,
     /// The peer has closed its side, or the descriptor is broken.
     pub ended: bool,
+    /// There is an error, or both sides are closed.
+    pub broken: bool,
 }
 
 /// Wakes a reactor from any thread.
@@ -68,7 +85,7 @@ impl Reactor {
             epoll::add(&epoll, descriptor, data, epoll::EventFlags::IN | epoll::EventFlags::ET).map_err(failure)?;
         }
         let waker = Arc::new(Waker { descriptor: wake, pending: AtomicBool::new(false) });
-        Ok(Self { epoll, timer, armed: None, waker })
+        Ok(Self { registrar: Registrar { epoll }, timer, armed: None, waker })
     }
 
     /// What other threads wake it with.
@@ -76,17 +93,14 @@ impl Reactor {
         self.waker.clone()
     }
 
-    /// The epoll itself, which can be polled: it is readable while something is due.
-    pub fn descriptor(&self) -> Arc<OwnedFd> {
-        self.epoll.clone()
+    /// What says which descriptors are watched.
+    pub fn registrar(&self) -> &Registrar {
+        &self.registrar
     }
 
-    /// Begins to watch a descriptor, edge-triggered, for reading and writing. It ends when the descriptor is closed.
-    pub fn register(&self, descriptor: impl AsFd, token: u64) -> Result<(), Failure> {
-        debug_assert!(token < FIRST_OWN_TOKEN);
-        use epoll::EventFlags;
-        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-        epoll::add(&self.epoll, descriptor, epoll::EventData::new_u64(token), flags).map_err(failure)
+    /// The epoll itself, which can be polled: it is readable while something is due.
+    pub fn descriptor(&self) -> Arc<OwnedFd> {
+        self.registrar.epoll.clone()
     }
 
     /// Sets the time, by [`super::clock::now`], at which the wait ends at the latest; none: never.
@@ -108,7 +122,7 @@ impl Reactor {
         let mut room = [const { MaybeUninit::uninit() }; EVENTS_AT_ONCE];
         let mut timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         let events = loop {
-            match epoll::wait(&self.epoll, &mut room, timeout.as_ref()) {
+            match epoll::wait(&self.registrar.epoll, &mut room, timeout.as_ref()) {
                 Ok((events, _)) => break events,
                 // A process that was stopped and goes on: what happened meanwhile is told at once.
                 Err(Errno::INTR) => timeout = Some(Timespec { tv_sec: 0, tv_nsec: 0 }),
@@ -135,11 +149,41 @@ impl Reactor {
                         readable: broken || flags.intersects(EventFlags::IN | EventFlags::RDHUP),
                         writable: broken || flags.contains(EventFlags::OUT),
                         ended: broken || flags.contains(EventFlags::RDHUP),
+                        broken,
                     });
                 }
             }
         }
         Ok(())
+    }
+}
+
+impl Registrar {
+    /// Begins to watch a descriptor, edge-triggered. It ends when the descriptor is closed.
+    pub fn add(&self, descriptor: impl AsFd, token: u64, interest: Interest) -> Result<(), Failure> {
+        debug_assert!(token < FIRST_OWN_TOKEN);
+        epoll::add(&self.epoll, descriptor, epoll::EventData::new_u64(token), interest.flags()).map_err(failure)
+    }
+
+    /// Changes what a descriptor is watched for. What is the case already is told again.
+    pub fn change(&self, descriptor: impl AsFd, token: u64, interest: Interest) -> Result<(), Failure> {
+        epoll::modify(&self.epoll, descriptor, epoll::EventData::new_u64(token), interest.flags()).map_err(failure)
+    }
+
+    /// Ends the watch before the descriptor is closed: where a process forked, closing it alone is not enough.
+    pub fn remove(&self, descriptor: impl AsFd) -> Result<(), Failure> {
+        epoll::delete(&self.epoll, descriptor).map_err(failure)
+    }
+}
+
+impl Interest {
+    fn flags(self) -> epoll::EventFlags {
+        use epoll::EventFlags;
+        let flags = EventFlags::IN | EventFlags::RDHUP | EventFlags::ET;
+        match self {
+            Self::Read => flags,
+            Self::ReadAndWrite => flags | EventFlags::OUT,
+        }
     }
 }
 
@@ -205,11 +249,12 @@ mod tests {
         let mut peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, _) = listener.accept().unwrap();
         let mut reactor = Reactor::new().unwrap();
-        reactor.register(&stream, 7).unwrap();
-        assert_eq!(wait(&mut reactor, None), [Readiness { token: 7, readable: false, writable: true, ended: false }]);
+        reactor.registrar().add(&stream, 7, Interest::ReadAndWrite).unwrap();
+        let ready = |readable| Readiness { token: 7, readable, writable: true, ended: false, broken: false };
+        assert_eq!(wait(&mut reactor, None), [ready(false)]);
         assert!(wait(&mut reactor, Some(Duration::ZERO)).is_empty());
         peer.write_all(b"x").unwrap();
-        assert_eq!(wait(&mut reactor, None), [Readiness { token: 7, readable: true, writable: true, ended: false }]);
+        assert_eq!(wait(&mut reactor, None), [ready(true)]);
         assert!(wait(&mut reactor, Some(Duration::ZERO)).is_empty());
     }
 }

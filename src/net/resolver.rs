@@ -65,7 +65,7 @@ fn work() {
         };
         drop(pool);
         if job.waiting.is_wanted() {
-            job.waiting.done(ask_the_system(&job.name, job.port));
+            job.waiting.done(look_up_now(&job.name, job.port));
         }
     }
 }
@@ -74,7 +74,8 @@ fn lock() -> MutexGuard<'static, Pool> {
     POOL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn ask_the_system(name: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+/// Looks a name up on this thread, for as long as the system's resolver takes.
+pub fn look_up_now(name: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
     // One kind of socket, else each address comes once for each kind.
     let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
     let answer =

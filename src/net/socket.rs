@@ -1,11 +1,35 @@
 //! Non-blocking sockets, and what their errors mean.
 
 use crate::error::{Failure, Status};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::Duration;
+
+/// No socket has a number below this one, even where the application has closed its standard streams: nothing that is printed
+/// must reach the network, and callers of the PAL take 0 for no socket.
+const FIRST_NUMBER: RawFd = 3;
+
+/// What a socket speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    Ipv4,
+    /// IPv6, and IPv4 by mapped addresses where the system allows it.
+    Ipv6,
+}
+
+/// What a socket carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// TCP.
+    Stream,
+    /// UDP.
+    Datagram,
+}
 
 /// Options of TCP that an application sets for a connection.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,8 +62,7 @@ pub enum Received {
 impl Socket {
     /// A TCP socket that is being connected to `address`.
     pub fn connect_tcp(address: SocketAddr, options: &TcpOptions) -> Result<Self, Failure> {
-        let socket = Self::new(address, SocketType::STREAM)?;
-        sockopt::set_tcp_nodelay(&socket, true).map_err(failure)?;
+        let socket = Self::new(address, Kind::Stream)?;
         if let Some((idle, interval, count)) = options.keepalive {
             sockopt::set_socket_keepalive(&socket, true).map_err(failure)?;
             sockopt::set_tcp_keepidle(&socket, idle).map_err(failure)?;
@@ -49,7 +72,7 @@ impl Socket {
         if let Some(timeout) = options.user_timeout_ms {
             sockopt::set_tcp_user_timeout(&socket, timeout).map_err(failure)?;
         }
-        match retry(|| net::connect(&socket, &address)) {
+        match socket.connect(address) {
             Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
             Err(error) => Err(failure(error)),
         }
@@ -57,16 +80,129 @@ impl Socket {
 
     /// A UDP socket that takes datagrams from `address` only.
     pub fn connect_udp(address: SocketAddr) -> Result<Self, Failure> {
-        let socket = Self::new(address, SocketType::DGRAM)?;
-        retry(|| net::connect(&socket, &address)).map_err(failure)?;
+        let socket = Self::new(address, Kind::Datagram)?;
+        socket.connect(address).map_err(failure)?;
         Ok(socket)
     }
 
-    fn new(address: SocketAddr, kind: SocketType) -> Result<Self, Failure> {
-        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    fn new(address: SocketAddr, kind: Kind) -> Result<Self, Failure> {
+        let family = if address.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
+        Self::open(family, kind).map_err(failure)
+    }
+
+    /// A socket that is neither bound nor connected. With TCP nothing waits to be sent together (`TCP_NODELAY`).
+    pub fn open(family: Family, kind: Kind) -> Result<Self, Errno> {
+        let family = match family {
+            Family::Ipv4 => AddressFamily::INET,
+            Family::Ipv6 => AddressFamily::INET6,
+        };
+        let socket_type = match kind {
+            Kind::Stream => SocketType::STREAM,
+            Kind::Datagram => SocketType::DGRAM,
+        };
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let descriptor = net::socket_with(family, kind, flags, None).map_err(failure)?;
-        Ok(Self { descriptor })
+        let socket = Self::from_descriptor(net::socket_with(family, socket_type, flags, None)?)?;
+        if kind == Kind::Stream {
+            sockopt::set_tcp_nodelay(&socket, true)?;
+        }
+        Ok(socket)
+    }
+
+    /// Takes over a descriptor, under a number that is not one of the standard streams.
+    fn from_descriptor(descriptor: OwnedFd) -> Result<Self, Errno> {
+        if descriptor.as_raw_fd() >= FIRST_NUMBER {
+            return Ok(Self { descriptor });
+        }
+        Ok(Self { descriptor: rustix::io::fcntl_dupfd_cloexec(&descriptor, FIRST_NUMBER)? })
+    }
+
+    /// Begins to connect a stream, or says how a connect that was begun has ended; for datagrams, sets the peer.
+    pub fn connect(&self, address: SocketAddr) -> Result<(), Errno> {
+        retry(|| net::connect(self, &address))
+    }
+
+    /// Gives the socket an address of this device.
+    pub fn bind(&self, address: SocketAddr) -> Result<(), Errno> {
+        net::bind(self, &address)
+    }
+
+    /// Lets a stream take connections, of which `backlog` may wait.
+    pub fn listen(&self, backlog: i32) -> Result<(), Errno> {
+        net::listen(self, backlog)
+    }
+
+    /// Takes a connection that waits, and says where it comes from.
+    pub fn accept(&self) -> Result<(Self, Option<SocketAddr>), Errno> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let (descriptor, address) = retry(|| net::acceptfrom_with(self, flags))?;
+        let socket = Self::from_descriptor(descriptor)?;
+        sockopt::set_tcp_nodelay(&socket, true)?;
+        Ok((socket, address.and_then(|address| SocketAddr::try_from(address).ok())))
+    }
+
+    /// Sends a datagram to an address; none: there is no room now.
+    pub fn send_to(&self, bytes: &[u8], address: SocketAddr) -> Result<Option<usize>, Errno> {
+        would_block(retry(|| net::sendto(self, bytes, SendFlags::NOSIGNAL, &address)))
+    }
+
+    /// Receives what there is of a stream, or one datagram, of which what does not fit is dropped; none: nothing now. Says how
+    /// many bytes it wrote to the beginning of `buffer`.
+    pub fn receive_from(&self, kind: Kind, buffer: &mut [MaybeUninit<u8>]) -> Result<Option<ReceivedFrom>, Errno> {
+        // With TRUNC the size is the datagram's, even where the buffer is shorter; a stream's bytes it would drop.
+        let flags = if kind == Kind::Datagram { RecvFlags::TRUNC } else { RecvFlags::empty() };
+        let received = retry(|| {
+            let ((bytes, _), whole, address) = net::recvfrom(self, &mut *buffer, flags)?;
+            let address = address.and_then(|address| SocketAddr::try_from(address).ok());
+            Ok(ReceivedFrom { size: bytes.len(), whole, address })
+        });
+        would_block(received)
+    }
+
+    /// Sets an option.
+    pub fn set(&self, option: SocketOption) -> Result<(), Errno> {
+        match option {
+            SocketOption::ReuseAddress(on) => sockopt::set_socket_reuseaddr(self, on),
+            SocketOption::Keepalive(on) => sockopt::set_socket_keepalive(self, on),
+            SocketOption::KeepaliveIdle(time) => sockopt::set_tcp_keepidle(self, time),
+            SocketOption::KeepaliveInterval(time) => sockopt::set_tcp_keepintvl(self, time),
+            SocketOption::SendTimeout(time) => sockopt::set_socket_timeout(self, sockopt::Timeout::Send, time),
+            SocketOption::ReceiveTimeout(time) => sockopt::set_socket_timeout(self, sockopt::Timeout::Recv, time),
+            // The kernel reads both as signed: -1 is its default.
+            SocketOption::MulticastHops(hops) => sockopt::set_ipv6_multicast_hops(self, hops as u32),
+            SocketOption::TrafficClass(class) => sockopt::set_ipv6_tclass(self, class as u32),
+        }
+    }
+
+    /// What it speaks.
+    pub fn family(&self) -> Result<Family, Errno> {
+        Ok(if sockopt::socket_domain(self)? == AddressFamily::INET6 { Family::Ipv6 } else { Family::Ipv4 })
+    }
+
+    /// Whether calls on it return at once, which the application may have changed.
+    pub fn is_non_blocking(&self) -> Result<bool, Errno> {
+        Ok(rustix::fs::fcntl_getfl(self)?.contains(rustix::fs::OFlags::NONBLOCK))
+    }
+
+    /// Whether a connect that was begun has ended, well or not. Its result stays where it is, for the next [`Self::connect`].
+    pub fn connect_has_ended(&self) -> bool {
+        let mut polled = [PollFd::new(self, PollFlags::OUT)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        retry(|| poll(&mut polled, Some(&now))).is_ok_and(|count| count > 0)
+    }
+
+    /// The number of its descriptor.
+    pub fn number(&self) -> RawFd {
+        self.descriptor.as_raw_fd()
+    }
+
+    /// Whether the descriptor is still there: an application may have closed it by its number.
+    pub fn is_there(&self) -> bool {
+        rustix::io::fcntl_getfd(self) != Err(Errno::BADF)
+    }
+
+    /// Gives up a descriptor that somebody else has closed, without closing what may have its number now.
+    pub fn abandon(self) {
+        let _ = self.descriptor.into_raw_fd();
     }
 
     /// Whether a connect that was begun has ended, and how.
@@ -84,11 +220,7 @@ impl Socket {
 
     /// Sends as much as the system takes now; none: nothing.
     pub fn send(&self, bytes: &[u8]) -> Result<Option<usize>, Errno> {
-        match retry(|| net::send(self, bytes, SendFlags::NOSIGNAL)) {
-            Ok(sent) => Ok(Some(sent)),
-            Err(Errno::AGAIN) => Ok(None),
-            Err(error) => Err(error),
-        }
+        would_block(retry(|| net::send(self, bytes, SendFlags::NOSIGNAL)))
     }
 
     /// Receives what there is, from a stream.
@@ -113,9 +245,50 @@ impl Socket {
     }
 }
 
+/// What [`Socket::receive_from`] gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceivedFrom {
+    /// Bytes in the buffer.
+    pub size: usize,
+    /// Bytes of the datagram, more than `size` if it was cut.
+    pub whole: usize,
+    /// Who sent it, if that is known and an IP address.
+    pub address: Option<SocketAddr>,
+}
+
+/// An option of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SocketOption {
+    /// Whether an address can be bound while old connections of it linger (`SO_REUSEADDR`).
+    ReuseAddress(bool),
+    /// TCP's own keepalive (`SO_KEEPALIVE`).
+    Keepalive(bool),
+    /// The idle time before its first probe, in whole seconds (`TCP_KEEPIDLE`).
+    KeepaliveIdle(Duration),
+    /// The time between two probes, in whole seconds (`TCP_KEEPINTVL`).
+    KeepaliveInterval(Duration),
+    /// How long a blocking call sends (`SO_SNDTIMEO`); none: for ever.
+    SendTimeout(Option<Duration>),
+    /// How long a blocking call receives (`SO_RCVTIMEO`); none: for ever.
+    ReceiveTimeout(Option<Duration>),
+    /// The hop limit of multicast over IPv6, 0 to 255 (`IPV6_MULTICAST_HOPS`); -1: the system's default.
+    MulticastHops(i32),
+    /// The traffic class of IPv6, 0 to 255 (`IPV6_TCLASS`); -1: the system's default.
+    TrafficClass(i32),
+}
+
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
+    }
+}
+
+/// None for a call that would have had to wait.
+fn would_block<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Errno::AGAIN) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

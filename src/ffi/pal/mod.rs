@@ -1,0 +1,50 @@
+//! The socket functions of the client's platform abstraction layer (PAL), under the client's own names: an existing application
+//! that links this archive has its sockets from here.
+//!
+//! Names, types and numbers are those of `abi/pal.json`; what the functions do is in `docs/pal-network.md`. `include/pal.h` is
+//! made from this folder.
+#![allow(
+    non_snake_case,
+    clippy::upper_case_acronyms,
+    reason = "names of parameters and fields are the client's own, so that the header reads like the one that it stands in for"
+)]
+
+mod address;
+mod estimate;
+mod interface;
+mod lookup;
+mod option;
+mod run;
+mod socket;
+pub mod status;
+#[cfg(test)]
+mod tests;
+pub mod types;
+
+use crate::net::pal::Refusal;
+use nix::errno::Errno;
+use status::{palError_t, palStatus_t};
+
+/// Runs the body of an exported function that returns a status. The caller's `errno` stays what it is.
+fn status_of(body: impl FnOnce() -> Result<(), palError_t>) -> palStatus_t {
+    keeping_errno(palError_t::PAL_ERR_GENERIC_FAILURE as palStatus_t, || {
+        body().err().unwrap_or(palError_t::PAL_SUCCESS) as palStatus_t
+    })
+}
+
+/// Runs the body of any exported function.
+fn keeping_errno<T>(on_panic: T, body: impl FnOnce() -> T) -> T {
+    let errno = Errno::last_raw();
+    let result = crate::panic::guard(on_panic, body);
+    Errno::set_raw(errno);
+    result
+}
+
+impl From<Refusal> for palError_t {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotStarted => Self::PAL_ERR_NOT_INITIALIZED,
+            Refusal::System(errno) => errno.into(),
+        }
+    }
+}

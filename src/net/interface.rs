@@ -1,0 +1,212 @@
+//! The network interfaces of this device: their names, state and addresses, and which is the default one.
+
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::InterfaceFlags;
+use nix::sys::socket::SockaddrStorage;
+use std::net::SocketAddr;
+
+/// An interface as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    /// Its name, such as `eth0`.
+    pub name: String,
+    /// It is switched on.
+    pub up: bool,
+    /// It has a link.
+    pub running: bool,
+    /// It leads to this device only.
+    pub loopback: bool,
+    /// Its addresses, with port 0.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// How far packets get from an interface. More is greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// Nowhere: it is off, has no link, or no address.
+    Nothing,
+    /// The link: it has link-local addresses only.
+    Link,
+    /// Beyond the link.
+    Beyond,
+}
+
+/// The system could not list the interfaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListError {
+    /// Its errno.
+    pub errno: i32,
+}
+
+impl std::fmt::Display for ListError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "errno {}", self.errno)
+    }
+}
+
+/// All interfaces, in the system's order.
+pub fn list() -> Result<Vec<Interface>, ListError> {
+    let entries = getifaddrs().map_err(|error| ListError { errno: error as i32 })?;
+    let mut interfaces: Vec<Interface> = Vec::new();
+    for entry in entries {
+        let index = interfaces.iter().position(|interface| interface.name == entry.interface_name);
+        let index = index.unwrap_or_else(|| {
+            interfaces.push(Interface {
+                name: entry.interface_name.clone(),
+                up: entry.flags.contains(InterfaceFlags::IFF_UP),
+                running: entry.flags.contains(InterfaceFlags::IFF_RUNNING),
+                loopback: entry.flags.contains(InterfaceFlags::IFF_LOOPBACK),
+                addresses: Vec::new(),
+            });
+            interfaces.len() - 1
+        });
+        interfaces[index].addresses.extend(entry.address.as_ref().and_then(ip_address));
+    }
+    Ok(interfaces)
+}
+
+fn ip_address(address: &SockaddrStorage) -> Option<SocketAddr> {
+    let ipv4 = address.as_sockaddr_in().map(|address| SocketAddr::from(*address));
+    ipv4.or_else(|| address.as_sockaddr_in6().map(|address| SocketAddr::from(*address)))
+}
+
+/// The interface of the default route, else the first that is up; one that leads beyond this device, where there is any.
+pub fn default_of(interfaces: &[Interface]) -> Option<&Interface> {
+    // Of this thread: a process can have threads in several network namespaces.
+    let read = |file| std::fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap_or_default();
+    let routed = default_route_of_ipv4(&read("route")).or_else(|| default_route_of_ipv6(&read("ipv6_route")));
+    let routed = routed.and_then(|name| interfaces.iter().find(|interface| interface.name == name));
+    routed
+        .or_else(|| interfaces.iter().find(|interface| interface.up && !interface.loopback))
+        .or_else(|| interfaces.iter().find(|interface| interface.up))
+}
+
+/// `RTF_UP` and `RTF_REJECT` of `linux/route.h`.
+const ROUTE_IS_UP: u32 = 1;
+const ROUTE_REJECTS: u32 = 0x200;
+
+/// Columns: interface, destination, gateway, flags, references, uses, metric, mask, …
+fn default_route_of_ipv4(table: &str) -> Option<String> {
+    let routes = table.lines().filter_map(|line| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let [name, destination, _, flags, _, _, metric, mask, ..] = columns[..] else { return None };
+        let flags = u32::from_str_radix(flags, 16).ok()?;
+        let is_default = destination == "00000000" && mask == "00000000";
+        let usable = is_default && flags & ROUTE_IS_UP != 0 && flags & ROUTE_REJECTS == 0;
+        usable.then_some((metric.parse::<u32>().ok()?, name))
+    });
+    routes.min_by_key(|(metric, _)| *metric).map(|(_, name)| name.to_owned())
+}
+
+/// Columns: destination, its prefix length, source, its prefix length, gateway, metric, references, uses, flags, interface.
+fn default_route_of_ipv6(table: &str) -> Option<String> {
+    let routes = table.lines().filter_map(|line| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let [destination, prefix, _, _, _, metric, _, _, flags, name] = columns[..] else { return None };
+        let flags = u32::from_str_radix(flags, 16).ok()?;
+        let is_default = prefix == "00" && destination.bytes().all(|digit| digit == b'0');
+        let usable = is_default && name != "lo" && flags & ROUTE_IS_UP != 0 && flags & ROUTE_REJECTS == 0;
+        usable.then_some((u32::from_str_radix(metric, 16).ok()?, name))
+    });
+    routes.min_by_key(|(metric, _)| *metric).map(|(_, name)| name.to_owned())
+}
+
+impl Interface {
+    /// Its address to show: IPv4 before IPv6, and one that reaches beyond the link before one that does not.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.addresses.iter().copied().min_by_key(|address| (address.is_ipv6(), is_link_local(address)))
+    }
+
+    /// How far packets get from it.
+    pub fn reach(&self) -> Reach {
+        if !self.up || !self.running || self.addresses.is_empty() {
+            Reach::Nothing
+        } else if self.addresses.iter().all(is_link_local) {
+            Reach::Link
+        } else {
+            Reach::Beyond
+        }
+    }
+}
+
+/// RFC 3927 and RFC 4291 section 2.5.6.
+fn is_link_local(address: &SocketAddr) -> bool {
+    match address {
+        SocketAddr::V4(address) => address.ip().is_link_local(),
+        SocketAddr::V6(address) => address.ip().is_unicast_link_local(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interface(addresses: &[&str]) -> Interface {
+        let addresses = addresses.iter().map(|address| SocketAddr::new(address.parse().unwrap(), 0)).collect();
+        Interface { name: "test0".into(), up: true, running: true, loopback: false, addresses }
+    }
+
+    #[test]
+    fn this_machine_has_a_loopback_interface() {
+        let interfaces = list().unwrap();
+        let loopback = interfaces.iter().find(|interface| interface.loopback).expect("a loopback interface");
+        assert!(loopback.addresses.iter().all(|address| address.ip().is_loopback() && address.port() == 0));
+        let mut names: Vec<&str> = interfaces.iter().map(|interface| interface.name.as_str()).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count, "an interface is listed twice");
+    }
+
+    #[test]
+    fn the_address_shown_is_ipv4_unless_there_is_none() {
+        let shown = |addresses: &[&str]| interface(addresses).address().map(|address| address.ip().to_string());
+        assert_eq!(shown(&["2001:db8::1", "fe80::1", "192.0.2.1"]).as_deref(), Some("192.0.2.1"));
+        assert_eq!(shown(&["169.254.1.1", "192.0.2.1"]).as_deref(), Some("192.0.2.1"));
+        assert_eq!(shown(&["fe80::1", "2001:db8::1"]).as_deref(), Some("2001:db8::1"));
+        assert_eq!(shown(&["fe80::1"]).as_deref(), Some("fe80::1"));
+        assert_eq!(shown(&[]), None);
+    }
+
+    #[test]
+    fn an_interface_reaches_as_far_as_its_link_and_addresses_let_it() {
+        assert_eq!(interface(&[]).reach(), Reach::Nothing);
+        assert_eq!(interface(&["fe80::1", "169.254.1.1"]).reach(), Reach::Link);
+        assert_eq!(interface(&["fe80::1", "192.0.2.1"]).reach(), Reach::Beyond);
+        assert_eq!(Interface { up: false, ..interface(&["192.0.2.1"]) }.reach(), Reach::Nothing);
+        assert_eq!(Interface { running: false, ..interface(&["192.0.2.1"]) }.reach(), Reach::Nothing);
+        assert!(Reach::Nothing < Reach::Link && Reach::Link < Reach::Beyond);
+    }
+
+    #[test]
+    fn the_default_route_is_the_one_with_the_smallest_metric() {
+        let table = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
+            wlan0\t00000000\t0100A8C0\t0003\t0\t0\t600\t00000000\t0\t0\t0\n\
+            eth0\t00000000\t0100000A\t0003\t0\t0\t100\t00000000\t0\t0\t0\n\
+            eth1\t00000000\t00000000\t0200\t0\t0\t0\t00000000\t0\t0\t0\n\
+            eth0\t0000000A\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0\n";
+        assert_eq!(default_route_of_ipv4(table).as_deref(), Some("eth0"));
+        assert_eq!(default_route_of_ipv4("nothing of the kind\n"), None);
+        let zero = "0".repeat(32);
+        let line = |metric: &str, flags: &str, name: &str| {
+            format!("{zero} 00 {zero} 00 fe800000000000000000000000000001 {metric} 00000001 00000000 {flags} {name}\n")
+        };
+        let table = line("00000400", "00000003", "eth1") + &line("00000100", "00000003", "eth0");
+        let table = table + &line("ffffffff", "00200200", "lo") + &line("00000001", "00200200", "eth2");
+        assert_eq!(default_route_of_ipv6(&table).as_deref(), Some("eth0"));
+        assert_eq!(default_route_of_ipv6(""), None);
+    }
+
+    #[test]
+    fn the_first_interface_that_is_up_stands_in_for_a_missing_route() {
+        let mut lo = interface(&["127.0.0.1"]);
+        (lo.name, lo.loopback) = ("not-lo".into(), true);
+        let off = Interface { up: false, name: "test-off".into(), ..interface(&[]) };
+        let on = interface(&["192.0.2.1"]);
+        // None of these names is one of this machine's default route.
+        let all = [lo.clone(), off, on];
+        assert_eq!(default_of(&all).map(|interface| interface.name.as_str()), Some("test0"));
+        assert_eq!(default_of(&all[..2]).map(|interface| interface.name.as_str()), Some("not-lo"));
+        assert_eq!(default_of(&all[1..2]), None);
+    }
+}

@@ -1,0 +1,153 @@
+//! A thread that calls back: it waits for descriptors and runs the jobs that other threads hand to it.
+
+use super::reactor::{Reactor, Readiness, Registrar, Waker};
+use super::{gate, thread};
+use crate::error::Failure;
+use crate::{log, panic};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// Something to be done on the thread.
+pub type Job = Box<dyn FnOnce() + Send>;
+
+/// A thread that calls back.
+pub struct Notifier {
+    registrar: Registrar,
+    waker: Arc<Waker>,
+    jobs: Mutex<VecDeque<Job>>,
+    ending: AtomicBool,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Notifier {
+    /// Starts the thread. `ready` is run on it for each descriptor that something happened to.
+    pub fn start(name: &str, ready: impl Fn(Readiness) + Send + 'static) -> Result<Arc<Self>, Failure> {
+        let reactor = Reactor::new()?;
+        let notifier = Arc::new(Self {
+            registrar: reactor.registrar().clone(),
+            waker: reactor.waker(),
+            jobs: Mutex::default(),
+            ending: AtomicBool::new(false),
+            thread: Mutex::default(),
+        });
+        let running = notifier.clone();
+        let thread = thread::spawn(name, move || {
+            gate::this_thread_calls_back();
+            panic::guard((), || running.run(reactor, ready));
+        })?;
+        *lock(&notifier.thread) = Some(thread);
+        Ok(notifier)
+    }
+
+    /// What says which descriptors it waits for.
+    pub fn registrar(&self) -> &Registrar {
+        &self.registrar
+    }
+
+    /// Hands it something to do.
+    pub fn post(&self, job: Job) {
+        lock(&self.jobs).push_back(job);
+        self.waker.wake();
+    }
+
+    /// Ends it: nothing begins on it any more. What is left to do is dropped. Waits until the thread has ended, unless this is a
+    /// callback, which the thread itself waits for.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::SeqCst);
+        self.waker.wake();
+        let thread = lock(&self.thread).take();
+        if let Some(thread) = thread {
+            if !gate::is_callback_thread() {
+                let _ = thread.join();
+            }
+        }
+        // Dropped without the lock.
+        let left = std::mem::take(&mut *lock(&self.jobs));
+        drop(left);
+    }
+
+    fn run(&self, mut reactor: Reactor, ready: impl Fn(Readiness)) {
+        let mut events = Vec::new();
+        while !self.is_ending() {
+            if let Err(failure) = reactor.wait(None, &mut events) {
+                log::error(format_args!("no socket calls back any more: {failure}"));
+                return;
+            }
+            for readiness in events.drain(..) {
+                if self.is_ending() {
+                    return;
+                }
+                panic::guard((), || ready(readiness));
+            }
+            self.run_jobs();
+        }
+    }
+
+    /// Runs the jobs that are there now, and none that they bring about: sockets have their turn in between.
+    fn run_jobs(&self) {
+        let count = lock(&self.jobs).len();
+        for _ in 0..count {
+            let job = lock(&self.jobs).pop_front();
+            let Some(job) = job.filter(|_| !self.is_ending()) else { return };
+            panic::guard((), job);
+        }
+        if !lock(&self.jobs).is_empty() {
+            self.waker.wake();
+        }
+    }
+
+    fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::SeqCst)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::reactor::Interest;
+    use std::net::UdpSocket;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn descriptors_and_jobs_run_on_its_thread_until_it_ends() {
+        let (sender, receiver) = mpsc::channel();
+        let told = sender.clone();
+        let notifier = Notifier::start("mcc-test", move |readiness| {
+            assert!(gate::is_callback_thread());
+            told.send(readiness.token).unwrap();
+        })
+        .unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        notifier.registrar().add(&socket, 7, Interest::Read).unwrap();
+        socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
+        assert_eq!(receiver.recv_timeout(PATIENCE), Ok(7));
+        notifier.post(Box::new(|| panic!("deliberate: a job that panics ends itself only")));
+        let next = Arc::downgrade(&notifier);
+        let told = sender.clone();
+        notifier.post(Box::new(move || {
+            let last = told.clone();
+            next.upgrade().unwrap().post(Box::new(move || last.send(2).unwrap()));
+            told.send(1).unwrap();
+        }));
+        assert_eq!((receiver.recv_timeout(PATIENCE), receiver.recv_timeout(PATIENCE)), (Ok(1), Ok(2)));
+
+        let itself = Arc::downgrade(&notifier);
+        notifier.post(Box::new(move || {
+            itself.upgrade().unwrap().end();
+            sender.send(3).unwrap();
+        }));
+        assert_eq!(receiver.recv_timeout(PATIENCE), Ok(3));
+        notifier.post(Box::new(|| panic!("it has ended")));
+        notifier.end();
+        assert!(receiver.recv_timeout(PATIENCE).is_err(), "the last sender is gone with the thread");
+    }
+}
