@@ -150,6 +150,8 @@ void expect_echo(mcc_connection_t *connection, recorder_t *recorder, size_t size
 size_t count_descriptors(void);
 size_t count_threads(void);
 size_t heap_in_use(void);
+/* How often something is done: `count` times, or a twentieth of that under tools that make everything slow (MCC_TEST_FEWER). */
+unsigned times(unsigned count);
 
 #define assert_status(actual, expected) assert_status_at((actual), (expected), #actual, __FILE__, __LINE__)
 void assert_status_at(mcc_status_t actual, mcc_status_t expected, const char *what, const char *file, int line);

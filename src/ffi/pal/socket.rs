@@ -17,6 +17,7 @@ use crate::net::pal::socket::{self, AsynchronousSocket, Callback};
 use crate::net::socket::{Family, Kind};
 use std::ffi::{c_int, c_void};
 use std::os::fd::RawFd;
+use std::sync::Arc;
 
 /// What the caller's variable holds after its socket was closed.
 const CLOSED: usize = usize::MAX;
@@ -31,7 +32,7 @@ const IPV6: u32 = palSocketDomain_t::PAL_AF_INET6 as u32;
 const ADDRESS_SIZE: palSocketLength_t = size_of::<palSocketAddress_t>() as palSocketLength_t;
 
 /// The socket behind a handle.
-pub(super) fn find(handle: palSocket_t) -> Result<AsynchronousSocket, palError_t> {
+pub(super) fn find(handle: palSocket_t) -> Result<Arc<AsynchronousSocket>, palError_t> {
     Ok(socket::find(number_of(handle)?)?)
 }
 
@@ -363,7 +364,7 @@ unsafe fn send(
     }
     // SAFETY: readable by the caller's promise.
     let bytes = unsafe { pointer::bytes(buffer.cast(), length) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)?;
-    let sent = send(&find(handle)?, bytes)?.ok_or(PAL_ERR_SOCKET_WOULD_BLOCK)?;
+    let sent = send(&*find(handle)?, bytes)?.ok_or(PAL_ERR_SOCKET_WOULD_BLOCK)?;
     // SAFETY: not null, and writable by the caller's promise.
     unsafe { pointer::write(out, sent) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)
 }

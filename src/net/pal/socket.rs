@@ -19,20 +19,16 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard, Weak};
 pub type Callback = Box<dyn Fn() + Send + Sync>;
 
 /// All sockets, by the number of their descriptors. They outlive [`super::stop`].
-static SOCKETS: RwLock<Vec<Option<AsynchronousSocket>>> = RwLock::new(Vec::new());
+static SOCKETS: RwLock<Vec<Option<Arc<AsynchronousSocket>>>> = RwLock::new(Vec::new());
 
 /// Tells a socket from an earlier one of the same number.
 static NEXT_SERIAL: AtomicU32 = AtomicU32::new(0);
 
 /// A socket with a callback.
-#[derive(Clone)]
 pub struct AsynchronousSocket {
-    socket: Arc<Socket>,
-    watch: Arc<Watch>,
-}
-
-/// The side of a socket that calls back. It does not hold the descriptor: that is closed even while the callback runs.
-struct Watch {
+    /// None once it is closed. Locked for reading by each call on it, so that closing waits for those: afterwards the descriptor is
+    /// gone, and its number and address are free. Locked before `state` by whoever wants both.
+    socket: RwLock<Option<Socket>>,
     token: u64,
     kind: Kind,
     callback: Callback,
@@ -44,8 +40,10 @@ struct Watch {
 
 #[derive(Default)]
 struct State {
-    /// The reactor knows of it.
+    /// The reactor watches it.
     registered: bool,
+    /// For room to write too. A stream stays so, as its room is told only after there was none; datagrams' is told at each turn.
+    watched_for_room: bool,
     /// A connect was begun, and its end was not told.
     connecting: bool,
     /// A write found no room, and that there is some was not told.
@@ -58,173 +56,201 @@ struct State {
 
 /// Makes a socket and gives the number of its descriptor.
 pub fn open(family: Family, kind: Kind, callback: Callback) -> Result<RawFd, Refusal> {
+    // A stream is watched once it connects or listens: before that epoll tells of what is no condition.
+    let interest = (kind == Kind::Datagram).then_some(Interest::Read);
     let notifier = running()?;
-    let socket = AsynchronousSocket::new(Socket::open(family, kind)?, kind, &notifier, callback);
-    if kind == Kind::Datagram {
-        // A stream is registered once it connects or listens: before that epoll tells of what is no condition.
-        socket.register(&mut lock(&socket.watch.state), Interest::Read)?;
-    }
-    Ok(socket.publish())
+    AsynchronousSocket::publish(Socket::open(family, kind)?, kind, callback, &notifier, interest)
 }
 
 /// The socket of this number.
-pub fn find(number: RawFd) -> Result<AsynchronousSocket, Errno> {
+pub fn find(number: RawFd) -> Result<Arc<AsynchronousSocket>, Errno> {
     let sockets = SOCKETS.read().unwrap_or_else(PoisonError::into_inner);
     let socket = usize::try_from(number).ok().and_then(|index| sockets.get(index)?.clone());
     socket.ok_or(Errno::BADF)
 }
 
-/// Closes the socket of this number. When this returns its callback does not run and will not begin, unless this is that callback.
+/// Closes the socket of this number, after the calls on it that other threads have begun. When this returns its callback does not run
+/// and will not begin, unless this is that callback.
 pub fn close(number: RawFd) -> Result<(), Errno> {
     let index = usize::try_from(number).map_err(|_| Errno::BADF)?;
-    let socket = write_sockets().get_mut(index).and_then(Option::take).ok_or(Errno::BADF)?;
-    socket.watch.gate.shut();
-    if !socket.socket.is_there() {
-        socket.abandon();
-        return Err(Errno::BADF);
-    }
-    if let Some(notifier) = socket.watch.notifier.upgrade() {
-        // Fails for a socket that was never registered.
-        let _ = notifier.registrar().remove(&*socket.socket);
-    }
-    Ok(())
+    let taken = write(&SOCKETS).get_mut(index).and_then(Option::take);
+    taken.ok_or(Errno::BADF)?.close()
 }
 
 /// Something happened to a descriptor. On the layer's thread.
 pub(super) fn ready(readiness: Readiness) {
     let Ok(socket) = find((readiness.token & u64::from(u32::MAX)) as RawFd) else { return };
-    // An event of a socket that was closed, and whose number another one has now.
-    if socket.watch.token != readiness.token || !socket.watch.is_due(&socket.socket, readiness) {
-        return;
+    // The token differs if this is an event of a socket that was closed, and whose number another one has now.
+    if socket.token == readiness.token && socket.is_due(readiness) {
+        socket.gate.pass(|| (socket.callback)());
     }
-    let AsynchronousSocket { socket, watch } = socket;
-    drop(socket);
-    watch.gate.pass(|| (watch.callback)());
 }
 
-fn write_sockets() -> RwLockWriteGuard<'static, Vec<Option<AsynchronousSocket>>> {
-    SOCKETS.write().unwrap_or_else(PoisonError::into_inner)
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl AsynchronousSocket {
-    fn new(socket: Socket, kind: Kind, notifier: &Arc<Notifier>, callback: Callback) -> Self {
+    /// Puts a new socket where it is found, and has it watched.
+    fn publish(
+        socket: Socket,
+        kind: Kind,
+        callback: Callback,
+        notifier: &Arc<Notifier>,
+        interest: Option<Interest>,
+    ) -> Result<RawFd, Refusal> {
+        let number = socket.number();
+        let index = number.unsigned_abs();
         // Half of the serials, so that no token is one of the reactor's own.
         let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed) >> 1;
-        let token = u64::from(serial) << 32 | u64::from(socket.number().unsigned_abs());
-        let (gate, notifier, state) = (Gate::new(), Arc::downgrade(notifier), Mutex::default());
-        Self { socket: Arc::new(socket), watch: Arc::new(Watch { token, kind, callback, gate, notifier, state }) }
-    }
-
-    /// Puts it where it is found.
-    fn publish(self) -> RawFd {
-        let number = self.socket.number();
-        let index = number.unsigned_abs() as usize;
-        let mut sockets = write_sockets();
+        let new = Arc::new(Self {
+            socket: RwLock::new(Some(socket)),
+            token: u64::from(serial) << 32 | u64::from(index),
+            kind,
+            callback,
+            gate: Gate::new(),
+            notifier: Arc::downgrade(notifier),
+            state: Mutex::default(),
+        });
+        let index = index as usize;
+        let mut sockets = write(&SOCKETS);
         if sockets.len() <= index {
             sockets.resize_with(index + 1, || None);
         }
-        let stale = sockets[index].replace(self);
+        let stale = sockets[index].replace(new.clone());
         drop(sockets);
         if let Some(stale) = stale {
-            // The application has closed that one by its number.
-            stale.watch.gate.shut();
-            stale.abandon();
+            // The application has closed that one by its number, which the system has given out again.
+            stale.gate.shut();
+            if let Some(socket) = write(&stale.socket).take() {
+                socket.abandon();
+            }
         }
-        number
+        // Found before it is watched: no event is missed.
+        if let Some(interest) = interest {
+            let watched = new.with(|socket| new.watch(socket, &mut lock(&new.state), interest));
+            if let Err(error) = watched {
+                let _ = close(number);
+                return Err(error.into());
+            }
+        }
+        Ok(number)
     }
 
-    fn abandon(self) {
-        match Arc::try_unwrap(self.socket) {
-            Ok(socket) => socket.abandon(),
-            // A call on it is going on: better a few bytes lost than a descriptor of somebody else closed.
-            Err(shared) => std::mem::forget(shared),
+    fn close(&self) -> Result<(), Errno> {
+        self.gate.shut();
+        let socket = write(&self.socket).take().ok_or(Errno::BADF)?;
+        if !socket.is_there() {
+            socket.abandon();
+            return Err(Errno::BADF);
         }
+        if let Some(notifier) = self.notifier.upgrade() {
+            // Fails for a socket that was never registered.
+            let _ = notifier.registrar().remove(&socket);
+        }
+        Ok(())
+    }
+
+    /// Runs a call on the socket while it is open.
+    fn with<T>(&self, body: impl FnOnce(&Socket) -> Result<T, Errno>) -> Result<T, Errno> {
+        let socket = self.socket.read().unwrap_or_else(PoisonError::into_inner);
+        body(socket.as_ref().ok_or(Errno::BADF)?)
     }
 
     /// Has the reactor watch it, where that still runs.
-    fn register(&self, state: &mut State, interest: Interest) -> Result<(), Errno> {
+    fn watch(&self, socket: &Socket, state: &mut State, interest: Interest) -> Result<(), Errno> {
         if state.registered {
             return Ok(());
         }
-        if let Some(notifier) = self.watch.notifier.upgrade() {
-            let added = notifier.registrar().add(&*self.socket, self.watch.token, interest);
+        if let Some(notifier) = self.notifier.upgrade() {
+            let added = notifier.registrar().add(socket, self.token, interest);
             added.map_err(|failure| Errno::from_raw_os_error(failure.detail))?;
             state.registered = true;
+            state.watched_for_room = interest == Interest::ReadAndWrite;
         }
         Ok(())
     }
 
     /// What it carries.
     pub fn kind(&self) -> Kind {
-        self.watch.kind
+        self.kind
     }
 
     /// Gives it an address of this device.
     pub fn bind(&self, address: SocketAddr) -> Result<(), Errno> {
-        self.socket.bind(address)
+        self.with(|socket| socket.bind(address))
     }
 
     /// Lets a stream take connections.
     pub fn listen(&self, backlog: i32) -> Result<(), Errno> {
-        self.socket.listen(backlog)?;
-        self.register(&mut lock(&self.watch.state), Interest::Read)
+        self.with(|socket| {
+            socket.listen(backlog)?;
+            self.watch(socket, &mut lock(&self.state), Interest::Read)
+        })
     }
 
     /// Takes a connection that waits. The new socket has a callback of its own.
     pub fn accept(&self, callback: Callback) -> Result<(RawFd, Option<SocketAddr>), Refusal> {
         let notifier = running()?;
-        let (socket, address) = self.socket.accept()?;
-        let accepted = Self::new(socket, Kind::Stream, &notifier, callback);
-        let mut state = lock(&accepted.watch.state);
-        // Published first: an event must find it. Until the lock is gone the event waits.
-        let number = accepted.clone().publish();
-        if let Err(error) = accepted.register(&mut state, Interest::ReadAndWrite) {
-            drop(state);
-            drop(accepted);
-            let _ = close(number);
-            return Err(error.into());
-        }
+        let (accepted, address) = self.with(Socket::accept)?;
+        // Not for writing yet: that there is room would wake the thread at once, and have it find what comes just then twice.
+        let number = Self::publish(accepted, Kind::Stream, callback, &notifier, Some(Interest::Read))?;
         Ok((number, address))
     }
 
     /// Connects a stream: each call says how far it is, as connect(2) does, and the callback tells of the end. For datagrams, sets
     /// the peer.
     pub fn connect(&self, address: SocketAddr) -> Result<(), Errno> {
-        if self.watch.kind == Kind::Datagram {
-            return self.socket.connect(address);
-        }
-        // Held meanwhile: an event of this connect must not be looked at before it is known of.
-        let mut state = lock(&self.watch.state);
-        let result = self.socket.connect(address);
-        match result {
-            Err(Errno::INPROGRESS) => {
-                *state = State { registered: state.registered, connecting: true, ..State::default() };
-                if let Err(error) = self.register(&mut state, Interest::ReadAndWrite) {
-                    state.connecting = false;
-                    return Err(error);
-                }
+        self.with(|socket| {
+            if self.kind == Kind::Datagram {
+                return socket.connect(address);
             }
-            Ok(()) => self.register(&mut state, Interest::ReadAndWrite)?,
-            Err(_) => {}
-        }
-        result
+            // Held meanwhile: an event of this connect must not be looked at before it is known of.
+            let mut state = lock(&self.state);
+            let result = socket.connect(address);
+            match result {
+                Err(Errno::INPROGRESS) => {
+                    *state = State { connecting: true, ..state.unconnected() };
+                    if let Err(error) = self.watch(socket, &mut state, Interest::ReadAndWrite) {
+                        state.connecting = false;
+                        return Err(error);
+                    }
+                }
+                Ok(()) => self.watch(socket, &mut state, Interest::ReadAndWrite)?,
+                Err(_) => {}
+            }
+            result
+        })
     }
 
     /// Sends what there is room for, on a stream, or one datagram to the peer; none: there is no room, and the callback tells when
     /// there is.
     pub fn send(&self, bytes: &[u8]) -> Result<Option<usize>, Errno> {
-        let sent = self.socket.send(bytes)?;
-        if self.watch.kind == Kind::Datagram {
-            return if sent.is_some() { Ok(sent) } else { self.send_datagram_later(|| self.socket.send(bytes)) };
-        }
+        self.with(|socket| match self.kind {
+            Kind::Stream => self.send_stream(socket, bytes),
+            Kind::Datagram => self.send_datagram(socket, || socket.send(bytes)),
+        })
+    }
+
+    /// Sends one datagram to an address, or what there is room for on a stream, whose peer is known; none: there is no room, and the
+    /// callback tells when there is.
+    pub fn send_to(&self, bytes: &[u8], address: SocketAddr) -> Result<Option<usize>, Errno> {
+        self.with(|socket| match self.kind {
+            Kind::Stream => self.send_stream(socket, bytes),
+            Kind::Datagram => self.send_datagram(socket, || socket.send_to(bytes, address)),
+        })
+    }
+
+    fn send_stream(&self, socket: &Socket, bytes: &[u8]) -> Result<Option<usize>, Errno> {
+        let sent = socket.send(bytes)?;
         let first = sent.unwrap_or(0);
-        if first == bytes.len() && sent.is_some() {
+        if sent.is_some() && first == bytes.len() {
             return Ok(sent);
         }
         // Room that came before the wish for it was known was not told: try once more under the lock.
-        let mut state = lock(&self.watch.state);
-        state.wants_to_write = true;
-        match self.socket.send(&bytes[first..]) {
+        let mut state = lock(&self.state);
+        let again = self.want_to_write(socket, &mut state).and_then(|()| socket.send(&bytes[first..]));
+        match again {
             Ok(Some(more)) => {
                 state.wants_to_write = first + more < bytes.len();
                 Ok(Some(first + more))
@@ -238,89 +264,97 @@ impl AsynchronousSocket {
         }
     }
 
-    /// Sends one datagram to an address, or what there is room for on a stream, whose peer is known; none: there is no room, and the
-    /// callback tells when there is.
-    pub fn send_to(&self, bytes: &[u8], address: SocketAddr) -> Result<Option<usize>, Errno> {
-        if self.watch.kind == Kind::Stream {
-            return self.send(bytes);
+    fn send_datagram(
+        &self,
+        socket: &Socket,
+        send: impl Fn() -> Result<Option<usize>, Errno>,
+    ) -> Result<Option<usize>, Errno> {
+        let sent = send()?;
+        if sent.is_some() {
+            return Ok(sent);
         }
-        match self.socket.send_to(bytes, address)? {
-            None => self.send_datagram_later(|| self.socket.send_to(bytes, address)),
-            sent => Ok(sent),
-        }
+        self.want_to_write(socket, &mut lock(&self.state))?;
+        Ok(None)
     }
 
-    /// Asks for room, and tries once more: what comes between is not missed.
-    fn send_datagram_later(
-        &self,
-        again: impl FnOnce() -> Result<Option<usize>, Errno>,
-    ) -> Result<Option<usize>, Errno> {
-        let mut state = lock(&self.watch.state);
-        if !state.wants_to_write {
-            if let Some(notifier) = self.watch.notifier.upgrade() {
-                let changed = notifier.registrar().change(&*self.socket, self.watch.token, Interest::ReadAndWrite);
+    /// Has the next room to write told. Room that is there already is told too, where the reactor did not watch for it yet.
+    fn want_to_write(&self, socket: &Socket, state: &mut State) -> Result<(), Errno> {
+        if state.registered && !state.watched_for_room {
+            if let Some(notifier) = self.notifier.upgrade() {
+                let changed = notifier.registrar().change(socket, self.token, Interest::ReadAndWrite);
                 changed.map_err(|failure| Errno::from_raw_os_error(failure.detail))?;
+                state.watched_for_room = true;
             }
-            state.wants_to_write = true;
         }
-        drop(state);
-        again()
+        state.wants_to_write = true;
+        Ok(())
     }
 
     /// Receives what there is of a stream, or one datagram; none: nothing now.
     pub fn receive_from(&self, buffer: &mut [MaybeUninit<u8>]) -> Result<Option<ReceivedFrom>, Errno> {
-        self.socket.receive_from(self.watch.kind, buffer)
+        self.with(|socket| socket.receive_from(self.kind, buffer))
     }
 
     /// Sets an option.
     pub fn set(&self, option: SocketOption) -> Result<(), Errno> {
-        self.socket.set(option)
+        self.with(|socket| socket.set(option))
     }
 
     /// What it speaks.
     pub fn family(&self) -> Result<Family, Errno> {
-        self.socket.family()
+        self.with(Socket::family)
     }
 
     /// Whether calls on it return at once.
     pub fn is_non_blocking(&self) -> Result<bool, Errno> {
-        self.socket.is_non_blocking()
+        self.with(Socket::is_non_blocking)
+    }
+
+    /// Whether an event is a condition that the application is told of.
+    fn is_due(&self, readiness: Readiness) -> bool {
+        let due = self.with(|socket| {
+            let mut state = lock(&self.state);
+            Ok(match self.kind {
+                Kind::Stream => state.is_due_on_stream(socket, readiness),
+                Kind::Datagram => self.is_due_on_datagrams(socket, &mut state, readiness),
+            })
+        });
+        due.unwrap_or(false)
+    }
+
+    fn is_due_on_datagrams(&self, socket: &Socket, state: &mut State, readiness: Readiness) -> bool {
+        let writable = readiness.writable && std::mem::take(&mut state.wants_to_write);
+        if writable {
+            if let Some(notifier) = self.notifier.upgrade() {
+                let changed = notifier.registrar().change(socket, self.token, Interest::Read);
+                state.watched_for_room = changed.is_err();
+            }
+        }
+        readiness.readable || writable
     }
 }
 
-impl Watch {
-    /// Whether an event is a condition that the application is told of.
-    fn is_due(&self, socket: &Socket, readiness: Readiness) -> bool {
-        let mut state = lock(&self.state);
-        if self.kind == Kind::Datagram {
-            let writable = readiness.writable && std::mem::take(&mut state.wants_to_write);
-            if writable {
-                if let Some(notifier) = self.notifier.upgrade() {
-                    // Room is there nearly always: it wakes the thread only while somebody waits for it.
-                    let _ = notifier.registrar().change(socket, self.token, Interest::Read);
-                }
-            }
-            return readiness.readable || writable;
-        }
-        if state.connecting {
+impl State {
+    /// What of it holds whatever the socket is connected to.
+    fn unconnected(&self) -> Self {
+        Self { registered: self.registered, watched_for_room: self.watched_for_room, ..Self::default() }
+    }
+
+    fn is_due_on_stream(&mut self, socket: &Socket, readiness: Readiness) -> bool {
+        if self.connecting {
             // An event of an earlier attempt may come late: only the socket itself knows.
             if !socket.connect_has_ended() {
                 return false;
             }
-            *state = State {
-                registered: state.registered,
-                end_told: readiness.ended,
-                break_told: readiness.broken,
-                ..State::default()
-            };
+            *self = Self { end_told: readiness.ended, break_told: readiness.broken, ..self.unconnected() };
             return true;
         }
-        let readable = readiness.readable && !state.end_told;
-        let ended = readiness.ended && !state.end_told;
-        let broken = readiness.broken && !state.break_told;
-        let writable = readiness.writable && std::mem::take(&mut state.wants_to_write);
-        state.end_told |= readiness.ended;
-        state.break_told |= readiness.broken;
+        let readable = readiness.readable && !self.end_told;
+        let ended = readiness.ended && !self.end_told;
+        let broken = readiness.broken && !self.break_told;
+        let writable = readiness.writable && std::mem::take(&mut self.wants_to_write);
+        self.end_told |= readiness.ended;
+        self.break_told |= readiness.broken;
         readable || ended || broken || writable
     }
 }
