@@ -18,10 +18,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The index that stands for the default interface without being registered (`PAL_NET_DEFAULT_INTERFACE`), and the bytes that
 /// stand for it where a name is expected.
-const DEFAULT_INDEX: u32 = u32::MAX;
+pub(super) const DEFAULT_INDEX: u32 = u32::MAX;
 
 /// The room for a name, with the NUL that ends it (`PAL_NET_MAX_IF_NAME_LENGTH`, and `IFNAMSIZ` of Linux).
-const NAME_SIZE: usize = 16;
+pub(super) const NAME_SIZE: usize = 16;
 
 /// A place in the table; no name stands for the default interface.
 #[derive(Clone, PartialEq, Eq)]

@@ -35,7 +35,7 @@ fn usable(answer: Result<Vec<SocketAddr>, Failure>) -> Result<Vec<SocketAddr>, p
 }
 
 #[cfg(any(pal_dns_api_version = "0", pal_dns_api_version = "1"))]
-mod waiting {
+pub(super) mod waiting {
     use super::*;
     use crate::ffi::pal::types::palSocketLength_t;
     use crate::net::resolver;
@@ -68,7 +68,7 @@ mod waiting {
 }
 
 #[cfg(pal_dns_api_version = "1")]
-mod calling_back {
+pub(super) mod calling_back {
     use super::*;
     use crate::ffi::pal::types::{Argument, palSocketLength_t};
     use crate::net::pal::lookup;
@@ -128,7 +128,7 @@ mod calling_back {
 }
 
 #[cfg(pal_dns_api_version = "3")]
-mod cancelling {
+pub(super) mod cancelling {
     use super::*;
     use crate::ffi::pal::keeping_errno;
     use crate::ffi::pal::types::Argument;
