@@ -3,7 +3,6 @@
 //! What the compiled library has is checked in src/ffi/pal/tests.rs.
 
 #[path = "common/pal_facts.rs"]
-#[allow(dead_code, reason = "some of it is for the tests of the library")]
 mod pal_facts;
 
 use pal_facts::{Facts, Prototype, with_other_numbers, with_other_types};
@@ -13,6 +12,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const DNS_API_VERSIONS: [u32; 3] = [0, 1, 3];
 
@@ -164,8 +164,11 @@ const BEGINNING: &str = "#include <pal.h>
 struct Source(PathBuf);
 
 impl Source {
-    fn new(name: &str, text: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    fn new(text: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("pal-abi-{}-{number}", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::write(&path, text).expect("the file can be written");
         Self(path)
     }
@@ -177,8 +180,8 @@ impl Drop for Source {
     }
 }
 
-fn compile(name: &str, text: &str, language: Language, dns_api_version: u32) -> Output {
-    let source = Source::new(&format!("{name}-{language:?}-{dns_api_version}"), text);
+fn compile(text: &str, language: Language, dns_api_version: u32) -> Output {
+    let source = Source::new(text);
     let version = language.compiler().arg("--version").output().expect("a compiler").stdout;
     let is_clang = String::from_utf8_lossy(&version).contains("clang");
     let mut compiler = language.compiler();
@@ -190,7 +193,7 @@ fn compile(name: &str, text: &str, language: Language, dns_api_version: u32) -> 
 /// What the preprocessor makes of the header, or the macros that it has after it.
 fn preprocessed(dns_api_version: u32, options: &[&str]) -> String {
     // Through a file that includes it, as programs do: it looks for another one behind itself.
-    let source = Source::new(&format!("preprocessed-{dns_api_version}{}", options.concat()), "#include <pal.h>\n");
+    let source = Source::new("#include <pal.h>\n");
     let mut compiler = Language::C.compiler();
     compiler.args(["-E", "-P"]).args(options).arg(format!("-DPAL_DNS_API_VERSION={dns_api_version}"));
     let output = compiler.arg(&source.0).output().expect("a compiler");
@@ -224,7 +227,7 @@ fn the_header_is_what_the_facts_say() {
         for language in LANGUAGES {
             let assertions = assertions(&facts, &configuration, language).join("\n");
             let text = format!("{BEGINNING}{assertions}\n{}", declarations(&facts));
-            let output = compile("facts", &text, language, version);
+            let output = compile(&text, language, version);
             assert!(output.status.success(), "{version}, {language:?}: {}", String::from_utf8_lossy(&output.stderr));
             assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{version}, {language:?}");
         }
@@ -232,7 +235,7 @@ fn the_header_is_what_the_facts_say() {
 }
 
 /// The header, and all assertions that changed facts make differently: each of them has to fail, and nothing else.
-fn check_that_all_fail(name: &str, others: impl Fn(u32, &[&str]) -> Vec<(String, Value)>) {
+fn check_that_all_fail(others: impl Fn(u32, &[&str]) -> Vec<(String, Value)>) {
     let json = pal_facts::json();
     for version in DNS_API_VERSIONS {
         let facts = Facts::read(&json, version);
@@ -253,7 +256,7 @@ fn check_that_all_fail(name: &str, others: impl Fn(u32, &[&str]) -> Vec<(String,
                 wrong.extend(changed.into_iter().zip(&right).filter(|(new, old)| new != *old).map(|(new, _)| new));
                 assert_eq!(wrong.len(), before + 1, "one assertion is about {what}");
             }
-            let output = compile(name, &format!("{BEGINNING}{}\n", wrong.join("\n")), language, version);
+            let output = compile(&format!("{BEGINNING}{}\n", wrong.join("\n")), language, version);
             let errors = String::from_utf8_lossy(&output.stderr).into_owned();
             let errors: Vec<&str> = errors.lines().filter(|line| line.contains("error: ")).collect();
             let first = BEGINNING.lines().count() + 1;
@@ -299,12 +302,12 @@ fn every_assertion_is_tried() {
 
 #[test]
 fn every_number_of_the_facts_counts() {
-    check_that_all_fail("numbers", |_, configuration| with_other_numbers(&pal_facts::json(), configuration));
+    check_that_all_fail(|_, configuration| with_other_numbers(&pal_facts::json(), configuration));
 }
 
 #[test]
 fn every_type_of_the_facts_counts() {
-    check_that_all_fail("types", |version, _| with_other_types(&pal_facts::json(), version));
+    check_that_all_fail(|version, _| with_other_types(&pal_facts::json(), version));
 }
 
 #[test]

@@ -205,8 +205,10 @@ pub(super) mod cancelling {
                 };
                 callback(text.as_ptr(), info, status as palStatus_t, argument.get());
             };
-            // SAFETY: not null, and the caller gives room for a handle.
-            let tell = |number| drop(unsafe { pointer::write(queryHandle, number) });
+            let tell = |number| {
+                // SAFETY: not null, and the caller gives room for a handle.
+                let _ = unsafe { pointer::write(queryHandle, number) };
+            };
             Ok(lookup::begin(name, tell, Box::new(answer))?)
         })
     }

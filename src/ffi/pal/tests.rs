@@ -38,8 +38,8 @@ const CONFIGURATION: [(&str, i64); 5] = [
     ("PAL_NET_DEFAULT_INTERFACE", interface::DEFAULT_INDEX as i64),
     ("PAL_NET_MAX_IF_NAME_LENGTH", interface::NAME_SIZE as i64),
     ("PAL_NET_MAX_ADDR_SIZE", (size_of::<palSocketAddress_t>() - offset_of!(palSocketAddress_t, addressData)) as i64),
-    ("PAL_IPV4_ADDRESS_SIZE", std::net::Ipv4Addr::BITS as i64 / 8),
-    ("PAL_IPV6_ADDRESS_SIZE", std::net::Ipv6Addr::BITS as i64 / 8),
+    ("PAL_IPV4_ADDRESS_SIZE", size_of::<palIpV4Addr_t>() as i64),
+    ("PAL_IPV6_ADDRESS_SIZE", size_of::<palIpV6Addr_t>() as i64),
 ];
 
 /// The types of each, as texts of Rust without spaces.
@@ -396,7 +396,7 @@ fn misplaced(family: &str, places: &[(String, i64)]) -> Vec<String> {
     };
     let (structure, _) = address::structure_of(address);
     let mut bytes = structure.addressType.to_ne_bytes().to_vec();
-    bytes.extend(structure.addressData.map(|byte| byte.cast_unsigned()));
+    bytes.extend(structure.addressData.map(|byte| byte as u8));
     let wrong = places.iter().filter(|(name, offset)| {
         let expected = match name.as_str() {
             "family" => (number as c_ushort).to_ne_bytes().to_vec(),
