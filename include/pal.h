@@ -3,6 +3,7 @@
  * Made from src/ffi/pal by cbindgen: change it there, then run `script/header`.
  * SPDX-License-Identifier: Apache-2.0
  */
+#undef MBED_CLOUD_CONNECTIVITY_PAL_IS_THE_CLIENTS /* what another copy of this file has found */
 #if defined(__has_include_next)
 #if __has_include_next(<pal.h>)
 #define MBED_CLOUD_CONNECTIVITY_PAL_IS_THE_CLIENTS
@@ -10,7 +11,8 @@
 #endif
 
 #ifdef MBED_CLOUD_CONNECTIVITY_PAL_IS_THE_CLIENTS
-/* The client's own pal.h stands behind this one in the search path: it is the one that is meant. */
+/* The client's own pal.h stands behind this one in the search path: it is the one that is meant. The pragma: -Wpedantic objects to the line. */
+#pragma GCC system_header
 #include_next <pal.h>
 #elif !defined(MBED_CLOUD_CONNECTIVITY_PAL_H)
 #define MBED_CLOUD_CONNECTIVITY_PAL_H

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The header compiles alone, without a warning, as C and as C++, also where it is included twice.
+# The headers compile alone, without a warning, as C and as C++, also where they are included twice.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 fresh_folder
 
@@ -28,3 +28,22 @@ cp initialisers.c initialisers.cpp
 "$CC" -std=c11 "${warnings[@]}" initialisers.c || fail "an initialiser is not C11"
 "$CXX" -std=c++17 "${warnings[@]}" initialisers.cpp || fail "an initialiser is not C++17"
 echo "ok: initialisers"
+
+[[ ${PAL:?} == ON ]] || exit 0
+printf '#include <pal.h>\n#include <pal.h>\npalStatus_t here(void);\npalStatus_t here(void) { return pal_plat_socketsInit(0); }\n' >pal.c
+cp pal.c pal.cpp
+for version in 0 1 3; do
+    "$CC" -std=c99 "${warnings[@]}" -Wstrict-prototypes -Wmissing-prototypes -D PAL_DNS_API_VERSION=$version pal.c || fail "pal.h is not C99"
+    "$CXX" -std=c++11 "${warnings[@]}" -D PAL_DNS_API_VERSION=$version pal.cpp || fail "pal.h is not C++11"
+done
+echo "ok: pal.h"
+# A second copy of ours behind the first, such as an installed one behind that of the sources.
+mkdir -p copy client
+cp "$SOURCE/include/pal.h" copy
+"$CC" -std=c99 "${warnings[@]}" -isystem copy pal.c || fail "two copies of pal.h do not go together"
+echo "ok: two copies of pal.h"
+# The client's own behind ours, also behind both.
+printf '%s\n' '#ifndef PAL_H' '#define PAL_H' 'typedef long palStatus_t;' 'palStatus_t pal_plat_socketsInit(void *of_the_client);' '#endif' >client/pal.h
+"$CC" -std=c99 "${warnings[@]}" -isystem client pal.c || fail "pal.h does not make way for the client's"
+"$CC" -std=c99 "${warnings[@]}" -isystem copy -isystem client pal.c || fail "two copies of pal.h do not make way for the client's"
+expect_in "the client's pal.h" "of_the_client" "$("$CC" -E -I "$SOURCE/include" -isystem copy -isystem client pal.c)"
