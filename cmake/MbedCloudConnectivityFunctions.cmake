@@ -83,6 +83,9 @@ endfunction()
 # of the same names in archives later on the link line are not taken. Of a static library, every program that links it is meant.
 # Goes with mbed_cloud_connectivity_configure, in any order, or alone.
 #
+# In a project that asks for a CMake before 3.17, a static library passes this on to the targets that link it themselves only. The link
+# of others fails, with functions that are defined twice: call it for the program too, or set the policy CMP0099 to NEW.
+#
 # Errors while CMake configures: a target that does not exist or is not linked, and a library that was built without the PAL
 # (MBED_CLOUD_CONNECTIVITY_PAL).
 function(mbed_cloud_connectivity_replace_pal target)
@@ -117,6 +120,10 @@ function(mbed_cloud_connectivity_replace_pal target)
     set_property(TARGET "${target}" APPEND PROPERTY ${prefix}LINK_DEPENDS "${archive}")
     # What the archive needs of the system.
     set_property(TARGET "${target}" APPEND PROPERTY ${prefix}LINK_LIBRARIES mbed_cloud_connectivity::mbed_cloud_connectivity)
+    if(prefix)
+        # Where the options get lost on the way (CMP0099) the archive is taken at its place, and clashes: no silent link with the others.
+        set_property(TARGET "${target}" APPEND PROPERTY INTERFACE_LINK_LIBRARIES -Wl,-u,mcc_version)
+    endif()
 endfunction()
 
 # The library is built with the application: hands the settings to its build. Reads the caller's given_*.
