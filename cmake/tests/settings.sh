@@ -1,11 +1,7 @@
 #!/usr/bin/env bash
 # An application's settings reach the program: settings.sh find-package or settings.sh add-subdirectory.
 # Both must give the same values and the same errors for the same inputs.
-source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-way=$1
-# With a space: paths of applications have them.
-WORK="$WORK/my application"
-fresh_folder
+source "$(dirname "${BASH_SOURCE[0]}")/application.sh"
 # CMake's arguments count, not what a shell happens to have set.
 export MBED_APP_JSON=/no/such/file.json MBED_CLOUD_CLIENT_DEFINES=MBED_CLIENT_TCP_KEEPALIVE_INTERVAL=1
 
@@ -15,25 +11,6 @@ cat >main.c <<'C'
 int main(void) { printf("%u\n", (unsigned) mcc_keepalive_interval_s()); return 0; }
 C
 application=application
-
-# project <line...>: an application whose CMakeLists.txt has these lines after the library and the program are there.
-project() {
-    {
-        printf 'cmake_minimum_required(VERSION 3.25)\nproject(application C)\n'
-        if [[ $way == find-package ]]; then
-            printf 'find_package(MbedCloudConnectivity 0.1 REQUIRED)\n'
-        else
-            printf 'add_subdirectory("%s" connectivity)\n' "$SOURCE"
-        fi
-        printf 'add_executable(application main.c)\n'
-        printf '%s\n' "$@"
-    } >CMakeLists.txt
-}
-
-configure() {
-    "$CMAKE" -S . -B build -G "$GENERATOR" -D CMAKE_BUILD_TYPE=Debug -D CMAKE_C_COMPILER="$CC" -D CMAKE_PREFIX_PATH="$PREFIX" \
-        -D MBED_CLOUD_CONNECTIVITY_CARGO_TARGET_DIR="$CARGO_FOLDER" >output 2>&1
-}
 
 # Configures and builds; the program must print the interval expected.
 expect_interval() {
@@ -45,20 +22,6 @@ expect_interval() {
 expect_rebuilt() {
     "$CMAKE" --build build >output 2>&1 || fail "$1: $(cat output)"
     expect_equal "$1" "$2" "$("./build/$application")"
-}
-
-# Configuring or building must fail, and the output hold each of the words.
-expect_error() {
-    local what=$1 word said
-    shift
-    if configure && "$CMAKE" --build build >>output 2>&1; then
-        fail "$what: no error; $(cat output)"
-    fi
-    # CMake folds its lines; words must be found across them.
-    said=$(tr -s ' \n' '  ' <output)
-    for word in "$@"; do
-        expect_in "$what" "$word" "$said"
-    done
 }
 
 json() { printf '{ "target_overrides": { "*": { "mbed-client.tcp-keepalive-interval": %s } } }\n' "$1"; }
@@ -110,11 +73,24 @@ expect_error "a named file that is missing" "settings/no.h" "which is not a file
 project 'mbed_cloud_connectivity_configure(application HEADER settings/user.h)'
 expect_error "a misspelt argument" "unknown arguments: HEADER" "USER_CONFIG"
 
+echo '#define PAL_DNS_API_VERSION 3' >settings/lookups.h
+project 'mbed_cloud_connectivity_configure(application USER_CONFIG settings/lookups.h)'
+if [[ $way == find-package ]]; then
+    expect_error "another version of the lookups than the archive's" "PAL_DNS_API_VERSION" "lookups.h:1" "build the archive from source"
+else
+    expect_interval "another version of the lookups" 540
+    expect_in "its functions" "pal_getDNSCount T" "$("$NM" --format=posix build/connectivity/libmbed_cloud_connectivity.a)"
+fi
+
 echo 'int part(void); int part(void) { return 0; }' >part.c
 project 'add_library(part STATIC part.c)' 'mbed_cloud_connectivity_configure(part DEFINITIONS MBED_CLIENT_TCP_KEEPALIVE_INTERVAL=11)' \
     'target_link_libraries(application part)' \
     'target_include_directories(application PRIVATE $<TARGET_PROPERTY:mbed_cloud_connectivity::mbed_cloud_connectivity,INTERFACE_INCLUDE_DIRECTORIES>)'
 expect_interval "a static library that is configured, in a program that is not" 11
+if [[ ${PAL:?} == ON ]]; then
+    echo 'mbed_cloud_connectivity_replace_pal(part)' >>CMakeLists.txt
+    expect_interval "the same, and it has the whole of the library" 11
+fi
 
 mkdir -p parts
 printf 'add_library(parts SHARED ../part.c)\n' >parts/CMakeLists.txt
