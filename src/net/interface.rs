@@ -3,6 +3,7 @@
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::SockaddrStorage;
+use rustix::io::Errno;
 use std::net::SocketAddr;
 
 /// An interface as it is now.
@@ -31,22 +32,9 @@ pub enum Reach {
     Beyond,
 }
 
-/// The system could not list the interfaces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListError {
-    /// Its errno.
-    pub errno: i32,
-}
-
-impl std::fmt::Display for ListError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "errno {}", self.errno)
-    }
-}
-
 /// All interfaces, in the system's order.
-pub fn list() -> Result<Vec<Interface>, ListError> {
-    let entries = getifaddrs().map_err(|error| ListError { errno: error as i32 })?;
+pub fn list() -> Result<Vec<Interface>, Errno> {
+    let entries = getifaddrs().map_err(|error| Errno::from_raw_os_error(error as i32))?;
     let mut interfaces: Vec<Interface> = Vec::new();
     for entry in entries {
         let index = interfaces.iter().position(|interface| interface.name == entry.interface_name);

@@ -44,7 +44,7 @@ pub(super) unsafe fn read(
         return Err(PAL_ERR_SOCKET_INVALID_VALUE);
     }
     // SAFETY: as many bytes as the family needs are readable.
-    decode(unsafe { pointer::bytes(pointer.cast(), size) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)?)
+    decode(unsafe { pointer::bytes(pointer.cast(), size) }?)
 }
 
 /// Writes an address to where `pointer` points, and the size of what it holds to `length`; either may be null.
@@ -86,7 +86,7 @@ fn size_of_family(family: c_ushort) -> Result<usize, palError_t> {
 /// `pointer` is null, or the family can be read there.
 unsafe fn family_of(pointer: *const palSocketAddress_t) -> Result<c_ushort, palError_t> {
     // SAFETY: by the caller's promise.
-    unsafe { pointer::read(pointer.cast()) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)
+    Ok(unsafe { pointer::read(pointer.cast()) }?)
 }
 
 fn decode(bytes: &[u8]) -> Result<SocketAddr, palError_t> {
@@ -135,18 +135,18 @@ unsafe fn set<const COUNT: usize>(
 ) -> Result<(), palError_t> {
     let offset = if family == IPV4 { 4 } else { 8 };
     // SAFETY: null, or writable by the caller's promise.
-    unsafe { pointer::write(address.cast(), family) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)?;
+    unsafe { pointer::write(address.cast(), family) }?;
     // SAFETY: not null; the address ends within the structure.
     let place = unsafe { address.cast::<u8>().add(offset) };
     // SAFETY: as above.
-    unsafe { pointer::write(place.cast(), octets) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)
+    Ok(unsafe { pointer::write(place.cast(), octets) }?)
 }
 
 /// # Safety
 /// `from` is null or `COUNT` bytes can be read there.
 unsafe fn octets<const COUNT: usize>(from: *const u8) -> Result<[u8; COUNT], palError_t> {
     // SAFETY: by the caller's promise.
-    unsafe { pointer::read(from.cast()) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)
+    Ok(unsafe { pointer::read(from.cast()) }?)
 }
 
 /// Sets the address to this one of IPv4, four bytes in network order, and its family. The port stays.
@@ -193,7 +193,7 @@ pub extern "C" fn pal_setSockAddrPort(address: *mut palSocketAddress_t, port: u1
         // SAFETY: as above; the port follows the family.
         let place = unsafe { address.cast::<[u8; 2]>().add(1) };
         // SAFETY: as above.
-        unsafe { pointer::write(place, port.to_be_bytes()) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)
+        Ok(unsafe { pointer::write(place, port.to_be_bytes()) }?)
     })
 }
 
@@ -209,7 +209,7 @@ pub extern "C" fn pal_getSockAddrPort(address: *const palSocketAddress_t, port: 
         // SAFETY: the caller gives an address.
         let read = unsafe { read(address, SIZE as palSocketLength_t) }?;
         // SAFETY: not null, and the caller gives room.
-        unsafe { pointer::write(port, read.port()) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)
+        Ok(unsafe { pointer::write(port, read.port()) }?)
     })
 }
 
@@ -222,8 +222,7 @@ pub extern "C" fn pal_getSockAddrIPV4Addr(address: *const palSocketAddress_t, ip
     status_of(|| match unsafe { read(address, SIZE as palSocketLength_t) }? {
         SocketAddr::V4(read) => {
             // SAFETY: null, or the caller gives room for four bytes.
-            unsafe { pointer::write(ipV4Addr.cast::<[u8; 4]>(), read.ip().octets()) }
-                .map_err(|_| PAL_ERR_INVALID_ARGUMENT)
+            Ok(unsafe { pointer::write(ipV4Addr.cast::<[u8; 4]>(), read.ip().octets()) }?)
         }
         SocketAddr::V6(_) => Err(PAL_ERR_SOCKET_INVALID_ADDRESS_FAMILY),
     })
@@ -238,8 +237,7 @@ pub extern "C" fn pal_getSockAddrIPV6Addr(address: *const palSocketAddress_t, ip
     status_of(|| match unsafe { read(address, SIZE as palSocketLength_t) }? {
         SocketAddr::V6(read) => {
             // SAFETY: null, or the caller gives room for sixteen bytes.
-            unsafe { pointer::write(ipV6Addr.cast::<[u8; 16]>(), read.ip().octets()) }
-                .map_err(|_| PAL_ERR_INVALID_ARGUMENT)
+            Ok(unsafe { pointer::write(ipV6Addr.cast::<[u8; 16]>(), read.ip().octets()) }?)
         }
         SocketAddr::V4(_) => Err(PAL_ERR_SOCKET_INVALID_ADDRESS_FAMILY),
     })

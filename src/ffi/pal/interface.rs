@@ -11,7 +11,7 @@ use super::types::{Argument, connectionStatusCallback, palNetInterfaceInfo_t, pa
 use crate::ffi::connection_status;
 use crate::ffi::pointer;
 use crate::net::interface::{self, Interface};
-use crate::net::pal::{Refusal, status};
+use crate::net::pal::status;
 use crate::settings::PAL_MAX_SUPORTED_NET_INTERFACES;
 use std::ffi::{c_char, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -70,7 +70,7 @@ pub extern "C" fn pal_registerNetworkInterface(
         places[index] = Some(new);
         drop(places);
         // SAFETY: not null, and the caller gives room for an index.
-        unsafe { pointer::write(interfaceIndex, index as u32) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)
+        Ok(unsafe { pointer::write(interfaceIndex, index as u32) }?)
     })
 }
 
@@ -85,7 +85,7 @@ unsafe fn read_context(context: *const u8) -> Result<Registered, palError_t> {
     let mut name = Vec::with_capacity(NAME_SIZE);
     while name.len() < NAME_SIZE {
         // SAFETY: no NUL and no end came before this byte.
-        let byte = unsafe { pointer::read(context.add(name.len())) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)?;
+        let byte = unsafe { pointer::read(context.add(name.len())) }?;
         if byte == 0 {
             break;
         }
@@ -120,7 +120,7 @@ pub extern "C" fn pal_getNumberOfNetInterfaces(numInterfaces: *mut u32) -> palSt
     status_of(|| {
         let count = registered().iter().flatten().count();
         // SAFETY: null, or the caller gives room for a number.
-        unsafe { pointer::write(numInterfaces, count as u32) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)
+        Ok(unsafe { pointer::write(numInterfaces, count as u32) }?)
     })
 }
 
@@ -137,14 +137,14 @@ pub extern "C" fn pal_getNetInterfaceInfo(interfaceNum: u32, interfaceInfo: *mut
             return Err(PAL_ERR_INVALID_ARGUMENT);
         }
         let asked = at(interfaceNum)?;
-        let interfaces = interface::list().map_err(Refusal::from)?;
+        let interfaces = interface::list()?;
         let found = match &asked.name {
             Some(name) => interfaces.iter().find(|interface| interface.name == *name),
             None => interface::default_of(&interfaces),
         };
         let info = found.and_then(info_of).ok_or(PAL_ERR_ITEM_NOT_EXIST)?;
         // SAFETY: not null, and the caller gives room for it.
-        unsafe { pointer::write(interfaceInfo, info) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)
+        Ok(unsafe { pointer::write(interfaceInfo, info) }?)
     })
 }
 

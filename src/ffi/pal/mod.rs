@@ -21,6 +21,7 @@ pub mod status;
 mod tests;
 pub mod types;
 
+use crate::error::Status;
 use crate::net::pal::Refusal;
 use nix::errno::Errno;
 use status::{palError_t, palStatus_t};
@@ -38,6 +39,13 @@ fn keeping_errno<T>(on_panic: T, body: impl FnOnce() -> T) -> T {
     let result = crate::panic::guard(on_panic, body);
     Errno::set_raw(errno);
     result
+}
+
+/// What the conversions of pointers refuse: one that must not be null, or a size that no buffer has.
+impl From<Status> for palError_t {
+    fn from(_: Status) -> Self {
+        Self::PAL_ERR_INVALID_ARGUMENT
+    }
 }
 
 impl From<Refusal> for palError_t {

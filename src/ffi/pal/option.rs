@@ -102,7 +102,7 @@ unsafe fn read(level: u32, value: *const c_void, length: palSocketLength_t) -> R
         2 | 3 if level == IPV6_LEVEL => unsafe { pointer::read(value.cast::<i16>()) }.map(c_int::from),
         _ => return Err(PAL_ERR_SOCKET_INVALID_VALUE),
     };
-    number.map_err(|_| PAL_ERR_INVALID_ARGUMENT)
+    Ok(number?)
 }
 
 fn seconds(value: c_int) -> Result<Duration, palError_t> {

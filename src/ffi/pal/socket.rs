@@ -120,7 +120,7 @@ unsafe fn make(
     };
     let number = socket::open(family, kind, callback)?;
     // SAFETY: not null, and writable by the caller's promise.
-    unsafe { pointer::write(out, handle_of(number)) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)
+    Ok(unsafe { pointer::write(out, handle_of(number)) }?)
 }
 
 /// Closes a socket and sets the caller's variable to `(void *)-1`.
@@ -133,13 +133,12 @@ unsafe fn make(
 pub extern "C" fn pal_close(socket: *mut palSocket_t) -> palStatus_t {
     status_of(|| {
         // SAFETY: the caller gives a variable that holds a socket.
-        let handle = unsafe { pointer::read(socket) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)?;
+        let handle = unsafe { pointer::read(socket) }?;
         if !handle.is_null() && handle.addr() != CLOSED {
             socket::close(number_of(handle)?)?;
         }
         // SAFETY: as above.
-        unsafe { pointer::write(socket, std::ptr::without_provenance_mut(CLOSED)) }
-            .map_err(|_| PAL_ERR_INVALID_ARGUMENT)
+        Ok(unsafe { pointer::write(socket, std::ptr::without_provenance_mut(CLOSED)) }?)
     })
 }
 
@@ -154,7 +153,7 @@ pub extern "C" fn pal_isNonBlocking(socket: palSocket_t, isNonBlocking: *mut boo
         }
         let non_blocking = find(socket)?.is_non_blocking()?;
         // SAFETY: not null, and the caller gives room for a flag.
-        unsafe { pointer::write(isNonBlocking, non_blocking) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)
+        Ok(unsafe { pointer::write(isNonBlocking, non_blocking) }?)
     })
 }
 
@@ -206,7 +205,7 @@ pub extern "C" fn pal_accept(
     status_of(|| {
         let callback = callback_of(callback, callbackArgument)?;
         // SAFETY: the caller gives a length.
-        let room = unsafe { pointer::read(addressLen) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)?;
+        let room = unsafe { pointer::read(addressLen) }?;
         if address.is_null() || acceptedSocket.is_null() || room < ADDRESS_SIZE {
             return Err(PAL_ERR_INVALID_ARGUMENT);
         }
@@ -215,7 +214,7 @@ pub extern "C" fn pal_accept(
         unsafe {
             address::write(address, std::ptr::null_mut(), from);
             let _ = pointer::write(addressLen, ADDRESS_SIZE);
-            pointer::write(acceptedSocket, handle_of(number)).map_err(|_| PAL_ERR_INVALID_ARGUMENT)
+            Ok(pointer::write(acceptedSocket, handle_of(number))?)
         }
     })
 }
@@ -289,7 +288,7 @@ unsafe fn receive(
     out: *mut usize,
 ) -> Result<(), palError_t> {
     // SAFETY: writable by the caller's promise.
-    let room = unsafe { pointer::room(buffer.cast(), length) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)?;
+    let room = unsafe { pointer::room(buffer.cast(), length) }?;
     if out.is_null() {
         return Err(PAL_ERR_INVALID_ARGUMENT);
     }
@@ -301,7 +300,7 @@ unsafe fn receive(
         log::warning(format_args!("a datagram of {whole} bytes was cut to {size}, the size of the buffer given"));
     }
     // SAFETY: not null, and writable by the caller's promise.
-    unsafe { pointer::write(out, received.size) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)?;
+    unsafe { pointer::write(out, received.size) }?;
     if ended {
         return Err(PAL_ERR_SOCKET_CONNECTION_CLOSED);
     }
@@ -363,8 +362,8 @@ unsafe fn send(
         return Err(PAL_ERR_INVALID_ARGUMENT);
     }
     // SAFETY: readable by the caller's promise.
-    let bytes = unsafe { pointer::bytes(buffer.cast(), length) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)?;
+    let bytes = unsafe { pointer::bytes(buffer.cast(), length) }?;
     let sent = send(&*find(handle)?, bytes)?.ok_or(PAL_ERR_SOCKET_WOULD_BLOCK)?;
     // SAFETY: not null, and writable by the caller's promise.
-    unsafe { pointer::write(out, sent) }.map_err(|_| PAL_ERR_INVALID_ARGUMENT)
+    Ok(unsafe { pointer::write(out, sent) }?)
 }

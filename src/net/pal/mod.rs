@@ -37,9 +37,13 @@ impl From<Errno> for Refusal {
 
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Self {
-        // Every failure of a reactor carries the errno that it comes from.
-        Self::System(Errno::from_raw_os_error(failure.detail))
+        Self::System(errno_of(failure))
     }
+}
+
+/// Every failure of a reactor carries the errno that it comes from.
+fn errno_of(failure: Failure) -> Errno {
+    Errno::from_raw_os_error(failure.detail)
 }
 
 /// Starts the thread, unless it runs already. Any thread.

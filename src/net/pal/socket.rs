@@ -3,7 +3,7 @@
 //! A callback tells of a condition: something to read, room to write after there was none, the end of a connect, the peer's end, an
 //! error. What epoll says beyond that is kept from the application.
 
-use super::{Refusal, lock, running};
+use super::{Refusal, errno_of, lock, running};
 use crate::net::gate::Gate;
 use crate::net::notifier::Notifier;
 use crate::net::reactor::{Interest, Readiness};
@@ -164,7 +164,7 @@ impl AsynchronousSocket {
         }
         if let Some(notifier) = self.notifier.upgrade() {
             let added = notifier.registrar().add(socket, self.token, interest);
-            added.map_err(|failure| Errno::from_raw_os_error(failure.detail))?;
+            added.map_err(errno_of)?;
             state.registered = true;
             state.watched_for_room = interest == Interest::ReadAndWrite;
         }
@@ -282,7 +282,7 @@ impl AsynchronousSocket {
         if state.registered && !state.watched_for_room {
             if let Some(notifier) = self.notifier.upgrade() {
                 let changed = notifier.registrar().change(socket, self.token, Interest::ReadAndWrite);
-                changed.map_err(|failure| Errno::from_raw_os_error(failure.detail))?;
+                changed.map_err(errno_of)?;
                 state.watched_for_room = true;
             }
         }

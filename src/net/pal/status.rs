@@ -6,7 +6,6 @@ use crate::net::gate::Gate;
 use crate::net::interface::{self, Interface, Reach};
 use crate::net::reactor::Interest;
 use crate::net::watch::Watch;
-use rustix::io::Errno;
 use std::sync::{Arc, Mutex};
 
 /// Takes whether the interface is connected now. It runs on the layer's thread.
@@ -110,10 +109,4 @@ fn reach_of(name: Option<&str>, interfaces: &[Interface]) -> Reach {
         None => interface::default_of(interfaces),
     };
     interface.map_or(Reach::Nothing, Interface::reach)
-}
-
-impl From<interface::ListError> for Refusal {
-    fn from(error: interface::ListError) -> Self {
-        Self::System(Errno::from_raw_os_error(error.errno))
-    }
 }
