@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -803,6 +804,7 @@ static void closing_waits_for_the_callback_that_runs(void **state)
         if (round % 3 == 0) {
             uint64_t until = milliseconds_now() + SOON_MS;
             while (atomic_load(&fragile->inside) == 0 && atomic_load(&fragile_calls) == before && milliseconds_now() < until) {
+                sched_yield();
             }
         } else if (round % 3 == 1) {
             sched_yield();
