@@ -14,6 +14,7 @@
  *   send HEX         sends these bytes as one message in the framing
  *   raw HEX          writes these bytes to the socket, below TLS and without framing
  *   garbage N        sends N random bytes: as records with TLS, as a datagram over UDP, else without framing
+ *   garbage-and-close N  does both before it reads or accepts anything more
  *   oversize N       sends one well-formed message of N bytes
  *   ping             sends an Empty Confirmable message; `ping-answered` tells that its Reset came
  *   split, whole     writes to streams one byte at a time, or whole again
@@ -503,10 +504,10 @@ static void run_command(char *line)
         stop_listening();
     } else if (IS("quit")) {
         exit(0);
-    } else if (IS("send") || IS("raw") || IS("garbage") || IS("oversize") || IS("ping")) {
-        size_t size = IS("garbage")    ? random_bytes(number)
-                      : IS("oversize") ? oversize_message(number)
-                                       : from_hexadecimal(argument, scratch, sizeof scratch);
+    } else if (IS("send") || IS("raw") || IS("garbage") || IS("garbage-and-close") || IS("oversize") || IS("ping")) {
+        size_t size = IS("garbage") || IS("garbage-and-close") ? random_bytes(number)
+                      : IS("oversize")                         ? oversize_message(number)
+                                                               : from_hexadecimal(argument, scratch, sizeof scratch);
         peer.ping_id = IS("ping") ? peer.next_message_id++ : peer.ping_id;
         for (size_t index = 0; index < peer.session_count; index++) {
             const session_t *session = peer.sessions[index];
@@ -519,6 +520,9 @@ static void run_command(char *line)
             } else {
                 write_stream(session, scratch, size);
             }
+        }
+        if (IS("garbage-and-close")) {
+            close_all(false);
         }
     } else {
         printf("unknown %s\n", line);
