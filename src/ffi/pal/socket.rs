@@ -342,6 +342,10 @@ pub extern "C" fn pal_sendTo(
     bytesSent: *mut usize,
 ) -> palStatus_t {
     status_of(|| {
+        // Null is told before what else is wrong with the address.
+        if buffer.is_null() || bytesSent.is_null() {
+            return Err(PAL_ERR_INVALID_ARGUMENT);
+        }
         // SAFETY: the caller gives an address of this length.
         let address = unsafe { address::read(to, toLength) }?;
         // SAFETY: the caller gives as many bytes, and room for the size.
