@@ -149,6 +149,48 @@ void send_datagram(palSocket_t from, palSocketDomain_t domain, uint16_t port, co
     assert_int_equal(sent, size);
 }
 
+void expect_no_socket(palSocket_t handle)
+{
+    const palSocketDomain_t domains[] = {PAL_AF_INET, PAL_AF_INET6};
+    palSocket_t accepted = CLOSED_SOCKET;
+    palSocketLength_t length = ADDRESS_SIZE;
+    size_t size = 99;
+    char bytes[] = "untouched";
+    bool non_blocking = false;
+    int value = 1;
+    calls_t calls;
+    calls_begin(&calls);
+    for (size_t index = 0; index < 2; index++) {
+        palSocketAddress_t address = loopback(domains[index], 0);
+        assert_pal(pal_bind(handle, &address, ADDRESS_SIZE), PAL_ERR_SOCKET_INVALID_VALUE);
+        assert_pal(pal_setSockAddrPort(&address, 9), PAL_SUCCESS);
+        palSocketAddress_t before = address;
+        assert_pal(pal_connect(handle, &address, ADDRESS_SIZE), PAL_ERR_SOCKET_INVALID_VALUE);
+        assert_pal(pal_sendTo(handle, bytes, sizeof bytes, &address, ADDRESS_SIZE, &size), PAL_ERR_SOCKET_INVALID_VALUE);
+        assert_pal(pal_receiveFrom(handle, bytes, sizeof bytes, &address, &length, &size), PAL_ERR_SOCKET_INVALID_VALUE);
+        assert_pal(pal_accept(handle, &address, &length, &accepted, count_call, &calls), PAL_ERR_SOCKET_INVALID_VALUE);
+        assert_memory_equal(&address, &before, sizeof address);
+    }
+    assert_pal(pal_listen(handle, 1), PAL_ERR_SOCKET_INVALID_VALUE);
+    assert_pal(pal_send(handle, bytes, sizeof bytes, &size), PAL_ERR_SOCKET_INVALID_VALUE);
+    assert_pal(pal_send(handle, bytes, 0, &size), PAL_ERR_SOCKET_INVALID_VALUE);
+    assert_pal(pal_recv(handle, bytes, sizeof bytes, &size), PAL_ERR_SOCKET_INVALID_VALUE);
+    assert_pal(pal_recv(handle, bytes, 0, &size), PAL_ERR_SOCKET_INVALID_VALUE);
+    assert_pal(pal_isNonBlocking(handle, &non_blocking), PAL_ERR_SOCKET_INVALID_VALUE);
+    assert_pal(pal_setSocketOptions(handle, PAL_SO_REUSEADDR, &value, sizeof value), PAL_ERR_SOCKET_INVALID_VALUE);
+    assert_pal(pal_setSocketOptions(handle, PAL_SO_RCVTIMEO, &value, sizeof value), PAL_ERR_SOCKET_INVALID_VALUE);
+    assert_pal(pal_setSocketOptionsWithLevel(handle, PAL_SOL_SOCKET, PAL_SO_KEEPALIVE, &value, sizeof value), PAL_ERR_SOCKET_INVALID_VALUE);
+    assert_pal(pal_setSocketOptionsWithLevel(handle, PAL_SOL_IPPROTO_IPV6, PAL_SO_IPV6_TRAFFIC_CLASS, &value, sizeof value),
+               PAL_ERR_SOCKET_INVALID_VALUE);
+    assert_int_equal(size, 99);
+    assert_int_equal(length, ADDRESS_SIZE);
+    assert_ptr_equal(accepted, CLOSED_SOCKET);
+    assert_string_equal(bytes, "untouched");
+    assert_false(non_blocking);
+    assert_int_equal(calls_so_far(&calls), 0);
+    calls_end(&calls);
+}
+
 void connect_pair(pair_t *pair, palSocketDomain_t domain)
 {
     calls_begin(&pair->client_calls);

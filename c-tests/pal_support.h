@@ -53,6 +53,8 @@ void close_socket(palSocket_t *socket);
 palSocketAddress_t loopback(palSocketDomain_t domain, uint16_t port);
 uint16_t port_of(palSocket_t socket);
 void send_datagram(palSocket_t from, palSocketDomain_t domain, uint16_t port, const void *bytes, size_t size);
+/* Every function but `pal_close`, with arguments that are good, says that this is no socket, and writes nothing. */
+void expect_no_socket(palSocket_t handle);
 
 /* Two sockets of the PAL that are connected by TCP; each has told of its connect, or of nothing. */
 typedef struct {
