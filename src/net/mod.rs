@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod context;
+pub mod descriptor;
 pub mod driver;
 #[cfg(feature = "pal")]
 pub mod gate;

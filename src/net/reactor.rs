@@ -1,5 +1,6 @@
 //! One epoll, edge-triggered, with an eventfd to wake it and a timer for its deadline.
 
+use super::descriptor::beyond_standard_streams;
 use crate::error::{Failure, Status};
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::io::Errno;
@@ -75,11 +76,12 @@ impl Waker {
 impl Reactor {
     /// A reactor with nothing registered.
     pub fn new() -> Result<Self, Failure> {
-        let epoll = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failure)?);
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(failure)?;
+        let own = |made: Result<OwnedFd, Errno>| made.and_then(beyond_standard_streams).map_err(failure);
+        let epoll = Arc::new(own(epoll::create(epoll::CreateFlags::CLOEXEC))?);
+        let wake = own(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK))?;
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
         // The clock that goes on while the device sleeps; see `clock`.
-        let timer = timerfd_create(TimerfdClockId::Boottime, flags).map_err(failure)?;
+        let timer = own(timerfd_create(TimerfdClockId::Boottime, flags))?;
         for (descriptor, token) in [(&wake, WAKER), (&timer, TIMER)] {
             let data = epoll::EventData::new_u64(token);
             epoll::add(&epoll, descriptor, data, epoll::EventFlags::IN | epoll::EventFlags::ET).map_err(failure)?;

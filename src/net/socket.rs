@@ -1,17 +1,14 @@
 //! Non-blocking sockets, and what their errors mean.
 
+use super::descriptor;
 use crate::error::{Failure, Status};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::io::{DupFlags, Errno, dup3};
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::Duration;
-
-/// No socket has a number below this one, even where the application has closed its standard streams: nothing that is printed
-/// must reach the network, and callers of the PAL take 0 for no socket.
-const FIRST_NUMBER: RawFd = 3;
 
 /// What a socket speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,10 +107,7 @@ impl Socket {
 
     /// Takes over a descriptor, under a number that is not one of the standard streams.
     fn from_descriptor(descriptor: OwnedFd) -> Result<Self, Errno> {
-        if descriptor.as_raw_fd() >= FIRST_NUMBER {
-            return Ok(Self { descriptor });
-        }
-        Ok(Self { descriptor: rustix::io::fcntl_dupfd_cloexec(&descriptor, FIRST_NUMBER)? })
+        Ok(Self { descriptor: descriptor::beyond_standard_streams(descriptor)? })
     }
 
     /// Begins to connect a stream, or says how a connect that was begun has ended; for datagrams, sets the peer.
@@ -131,10 +125,28 @@ impl Socket {
         net::listen(self, backlog)
     }
 
-    /// Takes a connection that waits, and says where it comes from.
+    /// Takes a connection that waits, and says where it comes from. It goes on waiting where there is no number for it.
     pub fn accept(&self) -> Result<(Self, Option<SocketAddr>), Errno> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let (descriptor, address) = retry(|| net::acceptfrom_with(self, flags))?;
+        let accept = || retry(|| net::acceptfrom_with(self, flags));
+        // Held before: a connection that is taken cannot go back when the only free numbers are those of the standard streams.
+        let mut held = descriptor::another(self)?;
+        let (descriptor, address) = match accept() {
+            // It was the last one.
+            Err(Errno::MFILE | Errno::NFILE) => {
+                drop(held);
+                accept()?
+            }
+            accepted => {
+                let (descriptor, address) = accepted?;
+                if descriptor.as_raw_fd() < descriptor::FIRST_NUMBER {
+                    dup3(&descriptor, &mut held, DupFlags::CLOEXEC)?;
+                    (held, address)
+                } else {
+                    (descriptor, address)
+                }
+            }
+        };
         let socket = Self::from_descriptor(descriptor)?;
         sockopt::set_tcp_nodelay(&socket, true)?;
         Ok((socket, address.and_then(|address| SocketAddr::try_from(address).ok())))

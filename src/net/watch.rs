@@ -1,5 +1,6 @@
 //! Changes of links, addresses and routes, as the kernel tells of them (rtnetlink(7)).
 
+use super::descriptor::beyond_standard_streams;
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{self, AddressFamily, RecvFlags, SocketFlags, SocketType};
@@ -20,7 +21,7 @@ impl Watch {
     pub fn open() -> Result<Self, Errno> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         // Protocol 0 is NETLINK_ROUTE.
-        let socket = net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
+        let socket = beyond_standard_streams(net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?)?;
         // Port 0: the kernel chooses one.
         net::bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
         Ok(Self { socket })
