@@ -41,7 +41,12 @@ pub struct TcpOptions {
 #[derive(Debug)]
 pub struct Socket {
     descriptor: OwnedFd,
+    identity: Identity,
 }
+
+/// What a descriptor stands for, whatever its number: the numbers of a device and of a file on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity(u64, u64);
 
 /// What a read gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +112,9 @@ impl Socket {
 
     /// Takes over a descriptor, under a number that is not one of the standard streams.
     fn from_descriptor(descriptor: OwnedFd) -> Result<Self, Errno> {
-        Ok(Self { descriptor: descriptor::beyond_standard_streams(descriptor)? })
+        let descriptor = descriptor::beyond_standard_streams(descriptor)?;
+        let identity = Identity::of(&descriptor)?;
+        Ok(Self { descriptor, identity })
     }
 
     /// Begins to connect a stream, or says how a connect that was begun has ended; for datagrams, sets the peer.
@@ -207,9 +214,10 @@ impl Socket {
         self.descriptor.as_raw_fd()
     }
 
-    /// Whether the descriptor is still there: an application may have closed it by its number.
+    /// Whether the descriptor is still this socket's: an application may have closed it by its number, which the system gives out
+    /// again.
     pub fn is_there(&self) -> bool {
-        rustix::io::fcntl_getfd(self) != Err(Errno::BADF)
+        Identity::of(&self.descriptor) == Ok(self.identity)
     }
 
     /// Gives up a descriptor that somebody else has closed, without closing what may have its number now.
@@ -254,6 +262,14 @@ impl Socket {
             Err(Errno::AGAIN) => Ok(Received::WouldBlock),
             Err(error) => Err(error),
         }
+    }
+}
+
+impl Identity {
+    #[allow(clippy::unnecessary_cast, reason = "the types of both numbers differ between architectures")]
+    fn of(descriptor: &OwnedFd) -> Result<Self, Errno> {
+        let status = rustix::fs::fstat(descriptor)?;
+        Ok(Self(status.st_dev as u64, status.st_ino as u64))
     }
 }
 
