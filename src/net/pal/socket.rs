@@ -101,8 +101,8 @@ impl AsynchronousSocket {
     ) -> Result<RawFd, Refusal> {
         let number = socket.number();
         let index = number.unsigned_abs();
-        // Half of the serials, so that no token is one of the reactor's own.
-        let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed) >> 1;
+        // Without the first bit, so that no token is one of the reactor's own.
+        let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed) & (u32::MAX >> 1);
         let new = Arc::new(Self {
             socket: RwLock::new(Some(socket)),
             token: u64::from(serial) << 32 | u64::from(index),
