@@ -84,13 +84,6 @@ static void leave_all_descriptors(void)
     }
 }
 
-/* After a failure too: the fixture counts, which takes a descriptor. */
-static int teardown_with_descriptors(void **state)
-{
-    leave_all_descriptors();
-    return pal_teardown(state);
-}
-
 /* ---- a process of its own ---- */
 
 /* The line at which a child found that something is not so; 0: none. Shared with it. */
@@ -236,9 +229,11 @@ static bool is_the_application_s(int number)
 }
 
 static struct sigaction dispositions_before[SIGNALS];
+static bool dispositions_are_set;
 
 static void set_dispositions(void (*handler)(int))
 {
+    dispositions_are_set = true;
     for (int number = 1; number < SIGNALS; number++) {
         if (is_the_application_s(number)) {
             /* Without SA_RESTART: whoever is interrupted notices. */
@@ -268,72 +263,84 @@ static void expect_dispositions(void (*handler)(int))
 static void restore_dispositions(void)
 {
     for (int number = 1; number < SIGNALS; number++) {
-        if (is_the_application_s(number)) {
+        if (dispositions_are_set && is_the_application_s(number)) {
             assert_int_equal(sigaction(number, &dispositions_before[number], NULL), 0);
         }
     }
+    dispositions_are_set = false;
 }
 
 /* Threads that have nothing to do with sockets. */
-typedef struct {
+static struct {
+    bool are_there;
     int ends[2];
     atomic_bool stop;
     atomic_uint sleeps;
     atomic_uint interrupted;
     pthread_t sleeper;
     pthread_t reader;
-} bystanders_t;
+} bystanders;
 
 static void *sleep_on(void *argument)
 {
-    bystanders_t *bystanders = argument;
-    while (!atomic_load(&bystanders->stop)) {
+    while (!atomic_load(&bystanders.stop)) {
         struct timespec time = {.tv_sec = 0, .tv_nsec = 5000000};
         if (nanosleep(&time, NULL) != 0) {
-            atomic_fetch_add(&bystanders->interrupted, 1);
+            atomic_fetch_add(&bystanders.interrupted, 1);
         }
-        atomic_fetch_add(&bystanders->sleeps, 1);
+        atomic_fetch_add(&bystanders.sleeps, 1);
     }
-    return NULL;
+    return argument;
 }
 
 static void *read_on(void *argument)
 {
-    bystanders_t *bystanders = argument;
     char byte;
-    while (read(bystanders->ends[0], &byte, 1) < 0) {
-        atomic_fetch_add(&bystanders->interrupted, 1);
+    while (read(bystanders.ends[0], &byte, 1) < 0) {
+        atomic_fetch_add(&bystanders.interrupted, 1);
     }
-    return NULL;
+    return argument;
 }
 
-static void begin_bystanders(bystanders_t *bystanders)
+static void begin_bystanders(void)
 {
-    memset(bystanders, 0, sizeof *bystanders);
-    assert_int_equal(pipe(bystanders->ends), 0);
-    assert_int_equal(pthread_create(&bystanders->sleeper, NULL, sleep_on, bystanders), 0);
-    assert_int_equal(pthread_create(&bystanders->reader, NULL, read_on, bystanders), 0);
+    atomic_store(&bystanders.stop, false);
+    assert_int_equal(pipe(bystanders.ends), 0);
+    assert_int_equal(pthread_create(&bystanders.sleeper, NULL, sleep_on, NULL), 0);
+    assert_int_equal(pthread_create(&bystanders.reader, NULL, read_on, NULL), 0);
+    bystanders.are_there = true;
 }
 
-static void await_interrupted(bystanders_t *bystanders, pthread_t thread)
+static void await_interrupted(pthread_t thread)
 {
-    unsigned before = atomic_load(&bystanders->interrupted);
+    unsigned before = atomic_load(&bystanders.interrupted);
     uint64_t until = milliseconds_now() + SOON_MS;
-    while (atomic_load(&bystanders->interrupted) == before && milliseconds_now() < until) {
+    while (atomic_load(&bystanders.interrupted) == before && milliseconds_now() < until) {
         assert_int_equal(pthread_kill(thread, SIGUSR1), 0);
         sleep_ms(1);
     }
-    assert_true(atomic_load(&bystanders->interrupted) > before);
+    assert_true(atomic_load(&bystanders.interrupted) > before);
 }
 
-static void end_bystanders(bystanders_t *bystanders)
+static void end_bystanders(void)
 {
-    atomic_store(&bystanders->stop, true);
-    assert_int_equal(write(bystanders->ends[1], "x", 1), 1);
-    assert_int_equal(pthread_join(bystanders->sleeper, NULL), 0);
-    assert_int_equal(pthread_join(bystanders->reader, NULL), 0);
-    close(bystanders->ends[0]);
-    close(bystanders->ends[1]);
+    if (bystanders.are_there) {
+        bystanders.are_there = false;
+        atomic_store(&bystanders.stop, true);
+        close(bystanders.ends[1]);
+        pthread_join(bystanders.sleeper, NULL);
+        pthread_join(bystanders.reader, NULL);
+        close(bystanders.ends[0]);
+    }
+}
+
+/* After a failure too: the fixture counts, which takes a descriptor. */
+static int process_teardown(void **state)
+{
+    leave_all_descriptors();
+    end_bystanders();
+    restore_dispositions();
+    return pal_teardown(state);
 }
 
 static void other_threads_are_never_interrupted_and_no_handler_is_called(void **state)
@@ -341,8 +348,7 @@ static void other_threads_are_never_interrupted_and_no_handler_is_called(void **
     (void)state;
     not_under_valgrind();
     set_dispositions(count_signal);
-    bystanders_t bystanders;
-    begin_bystanders(&bystanders);
+    begin_bystanders();
     for (int round = 0; round < 2; round++) {
         have_traffic();
         assert_pal(pal_plat_socketsTerminate(NULL), PAL_SUCCESS);
@@ -353,10 +359,10 @@ static void other_threads_are_never_interrupted_and_no_handler_is_called(void **
     assert_int_equal(count_handled(), 0);
     expect_dispositions(count_signal);
     /* They would have noticed. */
-    await_interrupted(&bystanders, bystanders.sleeper);
-    await_interrupted(&bystanders, bystanders.reader);
+    await_interrupted(bystanders.sleeper);
+    await_interrupted(bystanders.reader);
     assert_true(atomic_load(&handled[SIGUSR1]) >= 2);
-    end_bystanders(&bystanders);
+    end_bystanders();
     restore_dispositions();
 }
 
@@ -997,6 +1003,14 @@ static void block(calls_t *calls)
     atomic_store(&blocker->inside, 0);
 }
 
+static void await_entered(blocker_t *blocker)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += SOON_MS / 1000;
+    assert_int_equal(sem_timedwait(&blocker->entered, &until), 0);
+}
+
 static void *terminate(void *argument)
 {
     blocker_t *blocker = argument;
@@ -1017,7 +1031,7 @@ static void terminate_waits_for_the_callback_that_runs_in_each_thread_that_calls
     uint16_t port;
     palSocket_t socket = bind_socket(PAL_AF_INET, PAL_SOCK_DGRAM, &blocker.calls, &port);
     send_datagram(socket, PAL_AF_INET, port, "x", 1);
-    assert_int_equal(sem_wait(&blocker.entered), 0);
+    await_entered(&blocker);
     pthread_t threads[3];
     for (int index = 0; index < 3; index++) {
         assert_int_equal(pthread_create(&threads[index], NULL, terminate, &blocker), 0);
@@ -1352,18 +1366,20 @@ static void look_at_errno(calls_t *calls)
 {
     palSocket_t own = *(palSocket_t *)calls->reaction_argument, other = CLOSED_SOCKET, none = (palSocket_t)(intptr_t)INT32_MAX;
     palSocketAddress_t address = loopback(PAL_AF_INET, 0);
+    palSocketLength_t length;
+    palNetInterfaceInfo_t info;
     char bytes[8];
     size_t size;
     errno = ERRNO;
     bool fine = pal_recv(own, bytes, sizeof bytes, &size) == PAL_SUCCESS;
     fine = fine && pal_recv(own, bytes, sizeof bytes, &size) == PAL_ERR_SOCKET_WOULD_BLOCK;
     fine = fine && pal_recv(none, bytes, sizeof bytes, &size) == PAL_ERR_SOCKET_INVALID_VALUE;
-    fine = fine && pal_asynchronousSocket(PAL_AF_INET, PAL_SOCK_STREAM, true, 0, ignore, &other) == PAL_SUCCESS;
-    fine = fine && pal_bind(other, &address, ADDRESS_SIZE) == PAL_SUCCESS;
-    fine = fine && pal_bind(other, &address, ADDRESS_SIZE) == PAL_ERR_SOCKET_INVALID_VALUE;
-    fine = fine && pal_send(other, "x", 1, &size) == PAL_ERR_SOCKET_CONNECTION_RESET;
-    fine = fine && pal_close(&other) == PAL_SUCCESS;
-    fine = fine && pal_plat_socketsInit(NULL) == PAL_SUCCESS;
+    fine = fine && pal_bind(own, &address, ADDRESS_SIZE) == PAL_ERR_SOCKET_INVALID_VALUE;
+    fine = fine && pal_asynchronousSocket(PAL_AF_INET, PAL_SOCK_STREAM, true, 0, ignore, &other) == PAL_ERR_SOCKET_ALLOCATION_FAILED;
+    fine = fine && pal_getNetInterfaceInfo(PAL_NET_DEFAULT_INTERFACE, &info) == PAL_ERR_SOCKET_ALLOCATION_FAILED;
+    fine = fine && pal_getAddressInfo("localhost", &address, &length) == PAL_ERR_SOCKET_DNS_ERROR;
+    fine = fine && pal_plat_socketsTerminate(NULL) == PAL_SUCCESS;
+    fine = fine && pal_close(calls->reaction_argument) == PAL_SUCCESS;
     atomic_store(&errno_in_callback, fine ? errno : -1);
 }
 
@@ -1376,9 +1392,13 @@ static void errno_stays_in_callbacks_too(void **state)
     palSocket_t socket = bind_socket(PAL_AF_INET, PAL_SOCK_DGRAM, &calls, &port);
     calls.reaction = look_at_errno;
     calls.reaction_argument = &socket;
+    /* What fails in the C library sets its errno. */
+    leave_descriptors(0);
     send_datagram(socket, PAL_AF_INET, port, "x", 1);
     await_calls(&calls, 1);
     assert_int_equal(atomic_load(&errno_in_callback), ERRNO);
+    leave_all_descriptors();
+    await_threads(1);
     close_socket(&socket);
     calls_end(&calls);
 }
@@ -1499,6 +1519,59 @@ static void a_number_that_comes_back_is_a_new_socket_with_its_own_callbacks(void
     }
 }
 
+static void an_event_of_a_socket_that_is_gone_is_not_told_to_the_next_of_its_number(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 16; round++) {
+        blocker_t blocker = {.inside = 0};
+        calls_begin(&blocker.calls);
+        blocker.calls.reaction = block;
+        blocker.calls.reaction_argument = &blocker;
+        assert_int_equal(sem_init(&blocker.entered, 0, 0), 0);
+        assert_int_equal(sem_init(&blocker.release, 0, 0), 0);
+        calls_t gone_calls, calls;
+        calls_begin(&gone_calls);
+        calls_begin(&calls);
+        uint16_t blocker_port, gone_port, port;
+        palSocket_t blocking = bind_socket(PAL_AF_INET, PAL_SOCK_DGRAM, &blocker.calls, &blocker_port);
+        if (round % 4 > 1) {
+            /* Whatever tells sockets apart is to differ from one to the next, and to the one after that. */
+            palSocket_t between = make_socket(PAL_AF_INET, PAL_SOCK_STREAM, &calls);
+            close_socket(&between);
+        }
+        palSocket_t gone = bind_socket(PAL_AF_INET, PAL_SOCK_DGRAM, &gone_calls, &gone_port);
+        const int number = descriptor_of(gone);
+        /* While the first callback runs both have an event, so that the thread takes those together. */
+        send_datagram(gone, PAL_AF_INET, blocker_port, "x", 1);
+        await_entered(&blocker);
+        send_datagram(gone, PAL_AF_INET, blocker_port, "x", 1);
+        send_datagram(gone, PAL_AF_INET, gone_port, "x", 1);
+        sem_post(&blocker.release);
+        /* While the second runs the other's event waits; it is the next socket of its number that comes meanwhile. */
+        await_entered(&blocker);
+        if (round % 2 == 0) {
+            close_socket(&gone);
+        } else {
+            assert_int_equal(close(number), 0);
+        }
+        palSocket_t socket = bind_socket(PAL_AF_INET, PAL_SOCK_DGRAM, &calls, &port);
+        assert_int_equal(descriptor_of(socket), number);
+        sem_post(&blocker.release);
+        expect_calls(&blocker.calls, 2);
+        assert_int_equal(calls_so_far(&calls), 0);
+        assert_int_equal(calls_so_far(&gone_calls), 0);
+        send_datagram(socket, PAL_AF_INET, port, "x", 1);
+        expect_calls(&calls, 1);
+        close_socket(&socket);
+        close_socket(&blocking);
+        sem_destroy(&blocker.entered);
+        sem_destroy(&blocker.release);
+        calls_end(&blocker.calls);
+        calls_end(&gone_calls);
+        calls_end(&calls);
+    }
+}
+
 /* ---- the main ---- */
 
 static int terminated_setup(void **state)
@@ -1508,9 +1581,9 @@ static int terminated_setup(void **state)
 
 int main(int count, char **arguments)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, pal_setup, teardown_with_descriptors)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, pal_setup, process_teardown)
 /* For those that fork: threads do not go with a child. */
-#define CHILD_TEST(name) cmocka_unit_test_setup_teardown(name, terminated_setup, pal_teardown)
+#define CHILD_TEST(name) cmocka_unit_test_setup_teardown(name, terminated_setup, process_teardown)
     const struct CMUnitTest tests[] = {
         TEST(other_threads_are_never_interrupted_and_no_handler_is_called),
         TEST(what_is_set_for_signals_stays_and_sigpipe_is_not_raised),
@@ -1536,6 +1609,7 @@ int main(int count, char **arguments)
         TEST(a_socket_that_was_closed_by_its_number_is_told_by_every_function),
         TEST(closing_such_a_socket_leaves_what_has_its_number_now),
         TEST(a_number_that_comes_back_is_a_new_socket_with_its_own_callbacks),
+        TEST(an_event_of_a_socket_that_is_gone_is_not_told_to_the_next_of_its_number),
     };
 #undef TEST
 #undef CHILD_TEST
