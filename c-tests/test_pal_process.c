@@ -825,7 +825,8 @@ static void before_init_what_calls_back_says_so_and_the_rest_works(void **state)
         palSocket_t socket = CLOSED_SOCKET;
         palSocketLength_t length = ADDRESS_SIZE;
         assert_pal(pal_asynchronousSocket(PAL_AF_INET, PAL_SOCK_DGRAM, true, 0, ignore, &socket), PAL_ERR_NOT_INITIALIZED);
-        assert_pal(pal_asynchronousSocketWithArgument(PAL_AF_INET6, PAL_SOCK_STREAM, true, 0, ignore, NULL, &socket), PAL_ERR_NOT_INITIALIZED);
+        assert_pal(pal_asynchronousSocketWithArgument(PAL_AF_INET6, PAL_SOCK_STREAM, true, 0, ignore, NULL, &socket),
+                   PAL_ERR_NOT_INITIALIZED);
         assert_pal(pal_accept(listener, &address, &length, &socket, ignore, NULL), PAL_ERR_NOT_INITIALIZED);
         assert_ptr_equal(socket, CLOSED_SOCKET);
         assert_pal(pal_setConnectionStatusCallback(index, ignore_status, NULL), PAL_ERR_NOT_INITIALIZED);
