@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, Weak};
 /// Takes the answer, on the layer's thread.
 pub type Answer = Box<dyn FnOnce(Result<Vec<SocketAddr>, Failure>) + Send>;
 
-/// Lookups whose answer has not been taken.
+/// Lookups whose answer has not been told, those that were cancelled among them: whoever cancels one once more also waits for it.
 static PENDING: Mutex<BTreeMap<usize, Arc<Gate>>> = Mutex::new(BTreeMap::new());
 
 static NEXT_NUMBER: AtomicUsize = AtomicUsize::new(1);
@@ -41,7 +41,7 @@ pub fn begin(name: String, number: impl FnOnce(usize), answer: Answer) -> Result
 /// Cancels a lookup: its answer is not told any more. Waits for one that is being told, unless this is a callback. A number that
 /// is no lookup's, or not any more, is none.
 pub fn cancel(number: usize) {
-    let gate = lock(&PENDING).remove(&number);
+    let gate = lock(&PENDING).get(&number).cloned();
     if let Some(gate) = gate {
         gate.shut();
     }
@@ -49,8 +49,8 @@ pub fn cancel(number: usize) {
 
 /// Cancels all of them.
 pub(super) fn forget_all() {
-    let gates = std::mem::take(&mut *lock(&PENDING));
-    for gate in gates.into_values() {
+    let gates: Vec<_> = lock(&PENDING).values().cloned().collect();
+    for gate in gates {
         gate.shut();
     }
 }
