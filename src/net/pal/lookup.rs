@@ -1,6 +1,6 @@
 //! Lookups of names that call back, and can be cancelled at any moment.
 
-use super::{Refusal, lock, running};
+use super::{RUNNING, Refusal, lock, running};
 use crate::error::Failure;
 use crate::net::gate::Gate;
 use crate::net::notifier::Notifier;
@@ -82,12 +82,15 @@ impl Waiting for Asking {
 
     fn done(self: Box<Self>, result: Result<Vec<SocketAddr>, Failure>) {
         let Self { place, gate, notifier, answer } = *self;
-        if let Some(notifier) = notifier.upgrade() {
-            notifier.post(Box::new(move || {
-                gate.pass(|| answer(result));
-                // Only now: until here it can be cancelled.
-                drop(place);
-            }));
+        let job = Box::new(move || {
+            gate.pass(|| answer(result));
+            // Only now: until here it can be cancelled.
+            drop(place);
+        });
+        // Under the lock, without a reference of its own: that would keep the layer's descriptors beyond its end.
+        let running = lock(&RUNNING);
+        if let Some(running) = running.as_ref().filter(|running| Arc::as_ptr(running) == notifier.as_ptr()) {
+            running.post(job);
         }
     }
 }
