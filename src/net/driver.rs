@@ -232,6 +232,8 @@ impl Driver {
                 Output::Connect(link, address) => self.connect(environment, link, address),
                 Output::Secure(link) => self.secure(link),
                 Output::Write(link, bytes) => {
+                    // Who has seen what is written finds it in the statistics.
+                    self.shared.update(self.core.statistics());
                     if let Some(io) = self.links.iter_mut().find(|io| io.link == link) {
                         io.outgoing = Some(Outgoing { bytes, written: 0 });
                         self.flush(link);
