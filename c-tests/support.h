@@ -19,6 +19,8 @@
 
 /* How long anything that should happen soon may take on a loaded machine. */
 enum { SOON_MS = 15000 };
+/* How much later than it happens something may be noted there: what begins late seems to be short. */
+enum { LATE_MS = 200 };
 
 /* Runs the tests; a first argument of the program chooses those whose names match it, of which there has to be one. */
 #define run_chosen_tests(tests, count, arguments) \
