@@ -10,10 +10,14 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -197,4 +201,156 @@ uint64_t bare_stream(int descriptor, unsigned count)
         give_up("recv: %s", strerror(errno));
     }
     return nanoseconds_now() - begin;
+}
+
+/* ---- datagrams ---- */
+
+int connect_bare_datagrams(uint16_t port)
+{
+    int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (descriptor < 0 || connect(descriptor, (struct sockaddr *)&address, sizeof address) != 0) {
+        give_up("connect: %s", strerror(errno));
+    }
+    return descriptor;
+}
+
+side_t bare_datagram_latency(int descriptor, unsigned count)
+{
+    samples_t samples = {0};
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLIN};
+    uint32_t request = htonl(count);
+    if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) != 0
+        || send(descriptor, &request, sizeof request, MSG_NOSIGNAL) != sizeof request) {
+        give_up("epoll: %s", strerror(errno));
+    }
+    while (samples.count < count) {
+        if (epoll_wait(epoll, &event, 1, -1) != 1) {
+            give_up("epoll_wait: %s", strerror(errno));
+        }
+        uint64_t sent;
+        struct sockaddr_in from;
+        socklen_t from_size = sizeof from;
+        ssize_t size = recvfrom(descriptor, &sent, sizeof sent, MSG_DONTWAIT, (struct sockaddr *)&from, &from_size);
+        uint64_t now = nanoseconds_now();
+        if (size != DATAGRAM_SIZE) {
+            give_up("recvfrom: %s", strerror(errno));
+        }
+        sample(&samples, now - sent);
+    }
+    close(epoll);
+    side_t side = summarise(&samples);
+    free(samples.values);
+    return side;
+}
+
+/* ---- many sockets ---- */
+
+struct sockaddr_in address_of(int descriptor)
+{
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+    if (getsockname(descriptor, (struct sockaddr *)&address, &size) != 0) {
+        give_up("getsockname: %s", strerror(errno));
+    }
+    return address;
+}
+
+void send_to_receivers(const receiver_t *receivers, unsigned sockets, unsigned count, const atomic_uint *taken)
+{
+    enum { STRIDE = 7919 }; /* a prime that no number of sockets has */
+    int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    unsigned before = atomic_load(taken);
+    for (unsigned index = 0; index < count; index++) {
+        const struct sockaddr_in *address = &receivers[(uint64_t)index * STRIDE % sockets].address;
+        uint8_t datagram[DATAGRAM_SIZE] = {0};
+        if (sendto(descriptor, datagram, sizeof datagram, 0, (const struct sockaddr *)address, sizeof *address) < 0) {
+            give_up("sendto: %s", strerror(errno));
+        }
+        /* Not by something that wakes this thread: the one that takes it would have to pay for that. */
+        while (atomic_load(taken) - before <= index) {
+            sched_yield();
+        }
+    }
+    close(descriptor);
+}
+
+enum { EVENTS_AT_ONCE = 128 };
+
+typedef struct {
+    int epoll;
+    receiver_t *receivers;
+    atomic_uint taken;
+} bare_loop_t;
+
+/* Ends with an event of no socket. */
+static void *run_bare_loop(void *argument)
+{
+    bare_loop_t *loop = argument;
+    for (;;) {
+        struct epoll_event events[EVENTS_AT_ONCE];
+        int count = epoll_wait(loop->epoll, events, EVENTS_AT_ONCE, -1);
+        for (int index = 0; index < count; index++) {
+            const receiver_t *receiver = events[index].data.ptr;
+            if (receiver == NULL) {
+                return NULL;
+            }
+            uint8_t datagram[DATAGRAM_SIZE];
+            struct sockaddr_in from;
+            socklen_t from_size = sizeof from;
+            if (recvfrom((int)receiver->socket, datagram, sizeof datagram, MSG_DONTWAIT, (struct sockaddr *)&from, &from_size)
+                != DATAGRAM_SIZE) {
+                give_up("recvfrom: %s", strerror(errno));
+            }
+            atomic_fetch_add(&loop->taken, 1);
+        }
+    }
+}
+
+static void watch(int epoll, int descriptor, receiver_t *receiver)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = receiver};
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) != 0) {
+        give_up("epoll_ctl: %s", strerror(errno));
+    }
+}
+
+event_cost_t bare_events(unsigned sockets, unsigned events)
+{
+    bare_loop_t loop = {.epoll = epoll_create1(EPOLL_CLOEXEC), .receivers = calloc(sockets, sizeof *loop.receivers)};
+    int end = eventfd(0, EFD_CLOEXEC);
+    if (loop.epoll < 0 || loop.receivers == NULL || end < 0) {
+        give_up("epoll: %s", strerror(errno));
+    }
+    watch(loop.epoll, end, NULL);
+    for (unsigned index = 0; index < sockets; index++) {
+        int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        if (descriptor < 0 || bind(descriptor, (struct sockaddr *)&address, sizeof address) != 0) {
+            give_up("socket: %s", strerror(errno));
+        }
+        loop.receivers[index] = (receiver_t){.address = address_of(descriptor), .socket = descriptor};
+        watch(loop.epoll, descriptor, &loop.receivers[index]);
+    }
+    pthread_t thread;
+    clockid_t clock;
+    if (pthread_create(&thread, NULL, run_bare_loop, &loop) != 0 || pthread_getcpuclockid(thread, &clock) != 0) {
+        give_up("pthread_create");
+    }
+    send_to_receivers(loop.receivers, sockets, sockets + WARM_UP, &loop.taken);
+    uint64_t before = nanoseconds_of(clock);
+    send_to_receivers(loop.receivers, sockets, events, &loop.taken);
+    uint64_t after = nanoseconds_of(clock);
+    if (eventfd_write(end, 1) != 0 || pthread_join(thread, NULL) != 0) {
+        give_up("eventfd_write: %s", strerror(errno));
+    }
+    for (unsigned index = 0; index < sockets; index++) {
+        close((int)loop.receivers[index].socket);
+    }
+    close(end);
+    close(loop.epoll);
+    free(loop.receivers);
+    return (event_cost_t){.cpu_time_ns = (double)(after - before) / events, .callbacks = 1};
 }

@@ -6,12 +6,15 @@
 #ifndef BENCH_H
 #define BENCH_H
 
+#include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
-enum { MAXIMUM_ROUNDS = 64, MESSAGE_SIZE = 100 };
+enum { MAXIMUM_ROUNDS = 64, MESSAGE_SIZE = 100, DATAGRAM_SIZE = 8, WARM_UP = 200 };
 
 /* How much is measured. */
 typedef struct {
@@ -19,6 +22,7 @@ typedef struct {
     unsigned pings;    /* in one round, on each side */
     unsigned messages; /* in one round, on each side, one at a time */
     unsigned stream;   /* in one round, on each side, as fast as it goes */
+    unsigned events;   /* in one round, on each side, with each number of sockets */
     unsigned idle_seconds;
 } plan_t;
 
@@ -44,10 +48,18 @@ typedef struct {
     uint64_t cpu_time_ns;
 } activity_t;
 
+/* What a datagram cost the thread that took it, as a mean over many. */
+typedef struct {
+    double cpu_time_ns;
+    double callbacks;
+} event_cost_t;
+
 /* ---- main.c ---- */
 
 /* Ends the program with a sentence. */
 _Noreturn void give_up(const char *format, ...) __attribute__((format(printf, 1, 2)));
+uint64_t nanoseconds_of(clockid_t clock);
+/* Of the clock that the server uses too. */
 uint64_t nanoseconds_now(void);
 void sample(samples_t *samples, uint64_t nanoseconds);
 /* Sorts the samples, empties them and says what they were. */
@@ -75,6 +87,24 @@ side_t bare_latency(int descriptor, unsigned count);
 /* Writes `count` messages by bare blocking calls; returns the nanoseconds until the peer has taken them all. */
 uint64_t bare_stream(int descriptor, unsigned count);
 
+/* A socket for datagrams to and from the peer's port for UDP. */
+int connect_bare_datagrams(uint16_t port);
+/* Takes `count` datagrams in a bare loop of epoll_wait and recvfrom, and the time from their sending to here. */
+side_t bare_datagram_latency(int descriptor, unsigned count);
+
+/* Sockets for datagrams, and what the thread that takes them knows of each. */
+typedef struct {
+    struct sockaddr_in address;
+    intptr_t socket; /* a descriptor, or a socket of the PAL, which is its number */
+} receiver_t;
+
+/* Where the socket is bound to. */
+struct sockaddr_in address_of(int descriptor);
+/* Sends `count` datagrams to the sockets, in no order that memory likes, and each when `taken` has counted the one before. */
+void send_to_receivers(const receiver_t *receivers, unsigned sockets, unsigned count, const atomic_uint *taken);
+/* What `events` datagrams cost a thread that runs a bare loop of epoll_wait and recvfrom over so many sockets. */
+event_cost_t bare_events(unsigned sockets, unsigned events);
+
 /* Requests to the peer, as CoAP messages; return their size. */
 size_t burst_request(uint8_t *message, uint32_t count);
 size_t filler_message(uint8_t *message);
@@ -95,5 +125,19 @@ side_t library_latency(client_t *client, unsigned count);
 uint64_t library_stream(client_t *client, unsigned count);
 /* What the library's thread did while this one slept. */
 activity_t idle_activity(unsigned seconds);
+
+/* ---- pal.c: the same through the functions of the PAL ---- */
+
+typedef struct datagrams datagrams_t;
+
+/* Starts the PAL's sockets, and one that the peer's port for UDP sends to. */
+datagrams_t *open_datagrams(uint16_t port);
+void close_datagrams(datagrams_t *datagrams);
+/* Takes `count` datagrams: the time from their sending to the callback, and to the end of the call that has received them there. */
+void datagram_latency(datagrams_t *datagrams, unsigned count, side_t *called, side_t *received);
+/* What `events` datagrams cost the PAL's thread with so many sockets open. */
+event_cost_t library_events(unsigned sockets, unsigned events);
+/* Bytes that the process has allocated for each of so many sockets. True only of the first that it opens: memory is used again. */
+double bytes_per_socket(unsigned sockets);
 
 #endif

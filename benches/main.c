@@ -17,12 +17,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 /* 540 s is what the service's clients use. */
-enum { KEEPALIVE_INTERVAL_S = 540, TIME_LIMIT_S = 600, WARM_UP = 200 };
+enum { KEEPALIVE_INTERVAL_S = 540, TIME_LIMIT_S = 600 };
+/* Of descriptors, for whatever else the benchmark has open. Of time, for what the kernel puts off when many sockets are closed. */
+enum { SPARE_DESCRIPTORS = 100, SETTLING_NS = 20000000 };
 
 /* Two sides of one figure, round by round. */
 typedef struct {
@@ -33,7 +36,24 @@ typedef struct {
 /* Where the two sides of a connection run. What the scheduler would choose changes between rounds, and the figures with it. */
 typedef enum { TOGETHER, APART, PLACEMENTS } placement_t;
 
-typedef enum { PING_CALLED, PING_FROM_CALLBACK, PING_REPORTED, BYTE_TO_CALLBACK, STREAM, FIGURES } figure_name_t;
+typedef enum {
+    PING_CALLED,
+    PING_FROM_CALLBACK,
+    PING_REPORTED,
+    BYTE_TO_CALLBACK,
+    DATAGRAM_TO_CALLBACK,
+    DATAGRAM_RECEIVED,
+    STREAM,
+    FIGURES
+} figure_name_t;
+
+/* How many sockets are open; the first number is what the others are held against. */
+enum { FEW, MORE, MANY, CROWDS };
+
+typedef struct {
+    event_cost_t library[MAXIMUM_ROUNDS];
+    event_cost_t bare[MAXIMUM_ROUNDS];
+} crowd_t;
 
 static const char *const placement_names[PLACEMENTS] = {"one core", "two cores"};
 static const char *const placement_keys[PLACEMENTS] = {"one_core", "two_cores"};
@@ -47,6 +67,8 @@ static const struct {
     {"ping over TLS, called in a callback: to the callback", "ping_from_callback", true},
     {"ping over TLS: round trip that the event reports", "ping_reported", true},
     {"latency from byte to callback over TCP", "byte_to_callback", true},
+    {"latency from datagram to callback of the PAL", "datagram_to_callback", true},
+    {"latency from datagram to the end of pal_receiveFrom", "datagram_received", true},
     {"sending over TCP, time a message (for information)", "stream", false},
 };
 
@@ -60,9 +82,13 @@ static struct {
     char handshake[64]; /* version and suite */
     unsigned placements; /* how many were measured; there is but one on one processor */
     figure_t figures[PLACEMENTS][FIGURES];
+    unsigned sockets[CROWDS];
+    crowd_t crowds[CROWDS];
+    double bytes_per_socket;
     activity_t idle;
 } bench = {
-    .plan = {.rounds = 41, .pings = 500, .messages = 300, .stream = 5000, .idle_seconds = 60},
+    .plan = {.rounds = 41, .pings = 500, .messages = 300, .stream = 5000, .events = 2000, .idle_seconds = 60},
+    .sockets = {5, 100, 10000},
 };
 
 _Noreturn void give_up(const char *format, ...)
@@ -76,11 +102,18 @@ _Noreturn void give_up(const char *format, ...)
     _exit(1);
 }
 
-uint64_t nanoseconds_now(void)
+uint64_t nanoseconds_of(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (clock_gettime(clock, &now) != 0) {
+        give_up("clock_gettime: %s", strerror(errno));
+    }
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t nanoseconds_now(void)
+{
+    return nanoseconds_of(CLOCK_MONOTONIC);
 }
 
 /* ---- statistics ---- */
@@ -139,6 +172,49 @@ static spread_t spread(double *values, unsigned count)
 static double value_of(side_t side, bool p99)
 {
     return p99 ? side.p99 : side.median;
+}
+
+static double cost_of(const crowd_t *crowd, bool library, unsigned round)
+{
+    return library ? crowd->library[round].cpu_time_ns : crowd->bare[round].cpu_time_ns;
+}
+
+static spread_t spread_of_cost(const crowd_t *crowd, bool library)
+{
+    double values[MAXIMUM_ROUNDS];
+    for (unsigned round = 0; round < bench.plan.rounds; round++) {
+        values[round] = cost_of(crowd, library, round);
+    }
+    return spread(values, bench.plan.rounds);
+}
+
+/* One side with this many sockets, by the same side with few. */
+static spread_t spread_of_growth(const crowd_t *crowd, bool library)
+{
+    double values[MAXIMUM_ROUNDS];
+    for (unsigned round = 0; round < bench.plan.rounds; round++) {
+        values[round] = cost_of(crowd, library, round) / cost_of(&bench.crowds[FEW], library, round);
+    }
+    return spread(values, bench.plan.rounds);
+}
+
+/* The library by the bare loop, with as many sockets. */
+static spread_t spread_of_cost_ratio(const crowd_t *crowd)
+{
+    double values[MAXIMUM_ROUNDS];
+    for (unsigned round = 0; round < bench.plan.rounds; round++) {
+        values[round] = cost_of(crowd, true, round) / cost_of(crowd, false, round);
+    }
+    return spread(values, bench.plan.rounds);
+}
+
+static double callbacks_per_datagram(const crowd_t *crowd)
+{
+    double sum = 0;
+    for (unsigned round = 0; round < bench.plan.rounds; round++) {
+        sum += crowd->library[round].callbacks;
+    }
+    return sum / bench.plan.rounds;
 }
 
 static spread_t spread_of_side(const side_t *sides, bool p99)
@@ -271,6 +347,73 @@ static void measure_messages(uint16_t port, figure_t *figures)
     close_client(client);
 }
 
+static void library_datagrams(datagrams_t *datagrams, figure_t *figures, unsigned round)
+{
+    datagram_latency(datagrams, bench.plan.messages, &figures[DATAGRAM_TO_CALLBACK].library[round],
+                     &figures[DATAGRAM_RECEIVED].library[round]);
+}
+
+static void measure_datagrams(uint16_t port, figure_t *figures)
+{
+    datagrams_t *datagrams = open_datagrams(port);
+    int bare = connect_bare_datagrams(port);
+    side_t ignored;
+    datagram_latency(datagrams, WARM_UP, &ignored, &ignored);
+    (void)bare_datagram_latency(bare, WARM_UP);
+    for (unsigned round = 0; round < bench.plan.rounds; round++) {
+        if (round % 2 == 0) {
+            library_datagrams(datagrams, figures, round);
+        }
+        side_t side = bare_datagram_latency(bare, bench.plan.messages);
+        figures[DATAGRAM_TO_CALLBACK].bare[round] = side;
+        figures[DATAGRAM_RECEIVED].bare[round] = side;
+        if (round % 2 != 0) {
+            library_datagrams(datagrams, figures, round);
+        }
+    }
+    close(bare);
+    close_datagrams(datagrams);
+}
+
+/* As many descriptors as this process may have, and no more sockets than that. */
+static void make_room_for_sockets(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        give_up("getrlimit: %s", strerror(errno));
+    }
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        give_up("setrlimit: %s", strerror(errno));
+    }
+    if (limit.rlim_max < bench.sockets[MANY] + SPARE_DESCRIPTORS) {
+        bench.sockets[MANY] = (unsigned)limit.rlim_max - SPARE_DESCRIPTORS;
+    }
+}
+
+static void measure_crowd(unsigned crowd, bool library, unsigned round)
+{
+    struct timespec settling = {.tv_nsec = SETTLING_NS};
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &settling, NULL);
+    if (library) {
+        bench.crowds[crowd].library[round] = library_events(bench.sockets[crowd], bench.plan.events);
+    } else {
+        bench.crowds[crowd].bare[round] = bare_events(bench.sockets[crowd], bench.plan.events);
+    }
+}
+
+static void measure_crowds(void)
+{
+    make_room_for_sockets();
+    bench.bytes_per_socket = bytes_per_socket(bench.sockets[MANY]);
+    for (unsigned round = 0; round < bench.plan.rounds; round++) {
+        for (unsigned crowd = 0; crowd < CROWDS; crowd++) {
+            measure_crowd(crowd, round % 2 == 0, round);
+            measure_crowd(crowd, round % 2 != 0, round);
+        }
+    }
+}
+
 /* Keeps this thread, and what it starts from now on, on the first or the last processor that this program may use. */
 static void stay_on(const cpu_set_t *allowed, bool last)
 {
@@ -294,6 +437,9 @@ static void measure(void)
     if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
         give_up("sched_getaffinity: %s", strerror(errno));
     }
+    fprintf(stderr, "bench: many sockets\n");
+    stay_on(&allowed, false);
+    measure_crowds();
     bench.placements = CPU_COUNT(&allowed) > 1 ? PLACEMENTS : 1;
     for (unsigned placement = 0; placement < bench.placements; placement++) {
         fprintf(stderr, "bench: client and server on %s\n", placement_names[placement]);
@@ -302,8 +448,10 @@ static void measure(void)
         child_t peer = start_child(arguments);
         stay_on(&allowed, placement == APART);
         uint16_t tcp_port = read_port(&peer, "tcp ");
+        uint16_t udp_port = read_port(&peer, "udp ");
         uint16_t tls_port = read_port(&peer, "tls ");
         measure_messages(tcp_port, bench.figures[placement]);
+        measure_datagrams(udp_port, bench.figures[placement]);
         measure_pings(&peer, tls_port, bench.figures[placement], placement + 1 == bench.placements);
         end_child(&peer);
     }
@@ -352,6 +500,30 @@ static void print_figure(placement_t placement, figure_name_t name)
     }
 }
 
+static void print_crowds(void)
+{
+    unsigned few = bench.sockets[FEW];
+    printf("\n| sockets of the PAL | processor time a datagram, library / bare | library, by that of %u sockets | bare, by that of %u "
+           "sockets | library / bare | callbacks a datagram |\n", few, few);
+    printf("| --- | --- | --- | --- | --- | --- |\n");
+    for (unsigned index = 0; index < CROWDS; index++) {
+        const crowd_t *crowd = &bench.crowds[index];
+        printf("| %u | %.2f / %.2f µs |", bench.sockets[index], spread_of_cost(crowd, true).median / 1000,
+               spread_of_cost(crowd, false).median / 1000);
+        if (index == FEW) {
+            printf(" | |");
+        } else {
+            for (int side = 0; side < 2; side++) {
+                spread_t growth = spread_of_growth(crowd, side == 0);
+                printf(" **%.2f** (%.2f–%.2f) |", growth.median, growth.low, growth.high);
+            }
+        }
+        spread_t ratio = spread_of_cost_ratio(crowd);
+        printf(" **%.2f** (%.2f–%.2f) | **%.2f** |\n", ratio.median, ratio.low, ratio.high, callbacks_per_datagram(crowd));
+    }
+    printf("\nMemory of an idle socket, one of %u: **%.0f bytes**.\n", bench.sockets[MANY], bench.bytes_per_socket);
+}
+
 static void print_idle(void)
 {
     printf("\n| the library's thread, idle for %u s at interval %d s over TLS | seen | expected |\n", bench.plan.idle_seconds,
@@ -375,9 +547,10 @@ static void print_table(void)
     const plan_t *plan = &bench.plan;
     printf("mbed-cloud-connectivity %s; %s, %ld cores, %s %s %s; %s.\n\n", mcc_version(), processor,
            sysconf(_SC_NPROCESSORS_ONLN), system.sysname, system.release, system.machine, bench.handshake);
-    printf("%u rounds of %u pings, %u messages one at a time and %u messages in a stream, in turns. Each ratio is the median over "
-           "the rounds, with the middle half of them in brackets; each time is the median over the rounds too.\n\n",
-           plan->rounds, plan->pings, plan->messages, plan->stream);
+    printf("%u rounds of %u pings, %u messages and as many datagrams one at a time, %u messages in a stream, and %u datagrams to "
+           "each number of sockets, in turns. Each ratio is the median over the rounds, with the middle half of them in brackets; each "
+           "time is the median over the rounds too.\n\n",
+           plan->rounds, plan->pings, plan->messages, plan->stream, plan->events);
     printf("| library beside bare loop | on | ratio of medians | library / bare | ratio of p99 | library / bare |\n");
     printf("| --- | --- | --- | --- | --- | --- |\n");
     for (figure_name_t name = 0; name < FIGURES; name++) {
@@ -385,6 +558,7 @@ static void print_table(void)
             print_figure(placement, name);
         }
     }
+    print_crowds();
     print_idle();
 }
 
@@ -407,6 +581,25 @@ static void write_figure(FILE *file, const figure_t *figure, bool has_p99)
     fprintf(file, "        ]\n      }");
 }
 
+static void write_crowds(FILE *file)
+{
+    fprintf(file, "  \"sockets\": {\n    \"bytes_per_idle_socket\": %.1f,\n    \"open\": {\n", bench.bytes_per_socket);
+    for (unsigned index = 0; index < CROWDS; index++) {
+        const crowd_t *crowd = &bench.crowds[index];
+        fprintf(file, "      \"%u\": {\n        \"callbacks_per_datagram\": %.4f,\n", bench.sockets[index],
+                callbacks_per_datagram(crowd));
+        fprintf(file, "        \"library_by_first\": %.4f,\n        \"bare_by_first\": %.4f,\n        \"library_by_bare\": %.4f,\n",
+                spread_of_growth(crowd, true).median, spread_of_growth(crowd, false).median, spread_of_cost_ratio(crowd).median);
+        fprintf(file, "        \"rounds\": [\n");
+        for (unsigned round = 0; round < bench.plan.rounds; round++) {
+            fprintf(file, "          {\"library_cpu_ns\": %.0f, \"bare_cpu_ns\": %.0f}%s\n", cost_of(crowd, true, round),
+                    cost_of(crowd, false, round), round + 1 < bench.plan.rounds ? "," : "");
+        }
+        fprintf(file, "        ]\n      }%s\n", index + 1 < CROWDS ? "," : "");
+    }
+    fprintf(file, "    }\n  },\n");
+}
+
 static void write_json(void)
 {
     FILE *file = fopen(bench.json, "w");
@@ -419,8 +612,8 @@ static void write_json(void)
     processor_name(processor, sizeof processor);
     fprintf(file, "{\n  \"version\": \"%s\",\n  \"processor\": \"%s\",\n  \"cores\": %ld,\n  \"kernel\": \"%s\",\n  \"tls\": \"%s\",\n",
             mcc_version(), processor, sysconf(_SC_NPROCESSORS_ONLN), system.release, bench.handshake);
-    fprintf(file, "  \"in_each_round\": {\"pings\": %u, \"messages\": %u, \"stream\": %u},\n  \"figures\": {\n", bench.plan.pings,
-            bench.plan.messages, bench.plan.stream);
+    fprintf(file, "  \"in_each_round\": {\"pings\": %u, \"messages\": %u, \"stream\": %u, \"events\": %u},\n  \"figures\": {\n",
+            bench.plan.pings, bench.plan.messages, bench.plan.stream, bench.plan.events);
     for (placement_t placement = 0; placement < bench.placements; placement++) {
         fprintf(file, "    \"%s\": {\n", placement_keys[placement]);
         for (figure_name_t name = 0; name < FIGURES; name++) {
@@ -430,7 +623,9 @@ static void write_json(void)
         }
         fprintf(file, "    }%s\n", placement + 1 < bench.placements ? "," : "");
     }
-    fprintf(file, "  },\n  \"idle\": {\"seconds\": %u, \"voluntary_switches\": %llu, \"involuntary_switches\": %llu",
+    fprintf(file, "  },\n");
+    write_crowds(file);
+    fprintf(file, "  \"idle\": {\"seconds\": %u, \"voluntary_switches\": %llu, \"involuntary_switches\": %llu",
             bench.plan.idle_seconds, (unsigned long long)bench.idle.voluntary_switches,
             (unsigned long long)bench.idle.involuntary_switches);
     if (bench.idle.cpu_time_known) {
@@ -455,7 +650,7 @@ static void read_arguments(int count, char **arguments)
     };
     for (int index = 1; index < count; index++) {
         if (strcmp(arguments[index], "--quick") == 0) {
-            bench.plan = (plan_t){.rounds = 11, .pings = 300, .messages = 150, .stream = 2000, .idle_seconds = 10};
+            bench.plan = (plan_t){.rounds = 11, .pings = 300, .messages = 150, .stream = 2000, .events = 2000, .idle_seconds = 10};
             continue;
         }
         size_t option = 0;

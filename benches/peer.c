@@ -2,14 +2,15 @@
  *
  *   bench-peer CERTIFICATE KEY
  *
- * It prints `tcp PORT` (four bytes of length before each message) and `tls PORT` (TLS 1.3, one message in one record), then
- * `handshake VERSION SUITE` for each TLS connection, and ends with its standard input.
+ * It prints `tcp PORT` (four bytes of length before each message), `udp PORT` and `tls PORT` (TLS 1.3, one message in one record),
+ * then `handshake VERSION SUITE` for each TLS connection, and ends with its standard input.
  *
  * Of the CoAP messages that come in, by their code:
  *   empty   a ping: answered by Reset
  *   GET     answered at once
  *   POST    the last four bytes are a number: so many messages follow, at random gaps, each with the time of its sending
  *   others  are taken and not answered
+ * Over UDP there is no CoAP: four bytes are a number, and so many datagrams follow in the same way.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -45,14 +46,15 @@ static _Noreturn void give_up(const char *what)
     exit(1);
 }
 
-static int start_listening(const char *name)
+static int open_port(const char *name, int type)
 {
-    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int descriptor = socket(AF_INET, type | SOCK_CLOEXEC, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
-    if (descriptor < 0 || bind(descriptor, (struct sockaddr *)&address, size) != 0 || listen(descriptor, 16) != 0
+    if (descriptor < 0 || bind(descriptor, (struct sockaddr *)&address, size) != 0
+        || (type == SOCK_STREAM && listen(descriptor, 16) != 0)
         || getsockname(descriptor, (struct sockaddr *)&address, &size) != 0) {
-        give_up("listen");
+        give_up(name);
     }
     printf("%s %u\n", name, ntohs(address.sin_port));
     return descriptor;
@@ -66,6 +68,27 @@ static int accept_connection(int listener)
         give_up("accept");
     }
     return descriptor;
+}
+
+/* ---- bursts ---- */
+
+/* No loop can get into step with these gaps. */
+static void wait_for_a_gap(void)
+{
+    static _Thread_local uint32_t state = 2463534242u;
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+    struct timespec gap = {.tv_nsec = SHORTEST_GAP_NS + state % (LONGEST_GAP_NS - SHORTEST_GAP_NS)};
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &gap, NULL);
+}
+
+static void write_time(uint8_t *bytes)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t nanoseconds = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    memcpy(bytes, &nanoseconds, sizeof nanoseconds);
 }
 
 /* ---- TLS ---- */
@@ -125,21 +148,12 @@ static void send_empty(int descriptor, uint8_t first, uint8_t code, const uint8_
     send_all(descriptor, frame, sizeof frame);
 }
 
-/* Sends messages at gaps that no loop can get into step with. */
 static void send_burst(int descriptor, uint32_t count)
 {
-    static _Thread_local uint32_t state = 2463534242u;
     for (uint32_t index = 0; index < count; index++) {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        struct timespec gap = {.tv_nsec = SHORTEST_GAP_NS + state % (LONGEST_GAP_NS - SHORTEST_GAP_NS)};
-        clock_nanosleep(CLOCK_MONOTONIC, 0, &gap, NULL);
+        wait_for_a_gap();
         uint8_t frame[4 + 5 + 8] = {0, 0, 0, 5 + 8, 0x50, CODE_CONTENT, (uint8_t)(index >> 8), (uint8_t)index, 0xff};
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        uint64_t nanoseconds = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-        memcpy(frame + 9, &nanoseconds, sizeof nanoseconds);
+        write_time(frame + 9);
         send_all(descriptor, frame, sizeof frame);
     }
 }
@@ -207,6 +221,30 @@ static void *accept_tcp(void *argument)
     return NULL;
 }
 
+/* ---- UDP ---- */
+
+static void *serve_udp(void *argument)
+{
+    int descriptor = (int)(intptr_t)argument;
+    for (;;) {
+        uint32_t number;
+        struct sockaddr_in from;
+        socklen_t from_size = sizeof from;
+        if (recvfrom(descriptor, &number, sizeof number, 0, (struct sockaddr *)&from, &from_size) != sizeof number) {
+            give_up("recvfrom");
+        }
+        for (uint32_t left = ntohl(number); left > 0; left--) {
+            wait_for_a_gap();
+            uint8_t datagram[8];
+            write_time(datagram);
+            if (sendto(descriptor, datagram, sizeof datagram, 0, (struct sockaddr *)&from, from_size) != sizeof datagram) {
+                give_up("sendto");
+            }
+        }
+    }
+    return NULL;
+}
+
 int main(int count, char **arguments)
 {
     if (count != 3) {
@@ -225,9 +263,11 @@ int main(int count, char **arguments)
         give_up("SSL_CTX_new");
     }
     pthread_t tcp;
+    pthread_t udp;
     pthread_t tls;
-    if (pthread_create(&tcp, NULL, accept_tcp, (void *)(intptr_t)start_listening("tcp")) != 0
-        || pthread_create(&tls, NULL, accept_tls, (void *)(intptr_t)start_listening("tls")) != 0) {
+    if (pthread_create(&tcp, NULL, accept_tcp, (void *)(intptr_t)open_port("tcp", SOCK_STREAM)) != 0
+        || pthread_create(&udp, NULL, serve_udp, (void *)(intptr_t)open_port("udp", SOCK_DGRAM)) != 0
+        || pthread_create(&tls, NULL, accept_tls, (void *)(intptr_t)open_port("tls", SOCK_STREAM)) != 0) {
         give_up("pthread_create");
     }
     for (uint8_t byte; read(STDIN_FILENO, &byte, 1) > 0;) {
