@@ -221,12 +221,18 @@ side_t bare_datagram_latency(int descriptor, unsigned count)
     samples_t samples = {0};
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN};
-    uint32_t request = htonl(count);
-    if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) != 0
-        || send(descriptor, &request, sizeof request, MSG_NOSIGNAL) != sizeof request) {
+    if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) != 0) {
         give_up("epoll: %s", strerror(errno));
     }
-    while (samples.count < count) {
+    for (unsigned asked = 0; samples.count < count;) {
+        if (samples.count == asked) {
+            unsigned more = count - asked < DATAGRAMS_AT_ONCE ? count - asked : DATAGRAMS_AT_ONCE;
+            uint32_t request = htonl(more);
+            if (send(descriptor, &request, sizeof request, MSG_NOSIGNAL) != sizeof request) {
+                give_up("send: %s", strerror(errno));
+            }
+            asked += more;
+        }
         if (epoll_wait(epoll, &event, 1, -1) != 1) {
             give_up("epoll_wait: %s", strerror(errno));
         }

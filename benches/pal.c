@@ -107,13 +107,16 @@ void close_datagrams(datagrams_t *datagrams)
 
 void datagram_latency(datagrams_t *datagrams, unsigned count, side_t *called, side_t *received)
 {
-    uint32_t request = htonl(count);
-    size_t sent;
-    datagrams->left = count;
-    check(pal_sendTo(datagrams->socket, &request, sizeof request, &datagrams->peer, sizeof datagrams->peer, &sent), "pal_sendTo");
-    while (sem_wait(&datagrams->done) != 0) {
-        if (errno != EINTR) {
-            give_up("sem_wait: %s", strerror(errno));
+    for (unsigned asked = 0; asked < count; asked += DATAGRAMS_AT_ONCE) {
+        datagrams->left = count - asked < DATAGRAMS_AT_ONCE ? count - asked : DATAGRAMS_AT_ONCE;
+        uint32_t request = htonl(datagrams->left);
+        size_t sent;
+        check(pal_sendTo(datagrams->socket, &request, sizeof request, &datagrams->peer, sizeof datagrams->peer, &sent),
+              "pal_sendTo");
+        while (sem_wait(&datagrams->done) != 0) {
+            if (errno != EINTR) {
+                give_up("sem_wait: %s", strerror(errno));
+            }
         }
     }
     *called = summarise(&datagrams->called);
