@@ -106,7 +106,8 @@ pub(super) fn network_changed() {
 fn reach_of(name: Option<&str>, interfaces: &[Interface]) -> Reach {
     let interface = match name {
         Some(name) => interfaces.iter().find(|interface| interface.name == name),
-        None => interface::default_of(interfaces),
+        // Loopback stands in where there is nothing else, and connects to nothing.
+        None => interface::default_of(interfaces).filter(|interface| !interface.loopback),
     };
     interface.map_or(Reach::Nothing, Interface::reach)
 }
