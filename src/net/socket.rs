@@ -202,11 +202,24 @@ impl Socket {
         Ok(rustix::fs::fcntl_getfl(self)?.contains(rustix::fs::OFlags::NONBLOCK))
     }
 
-    /// Whether a connect that was begun has ended, well or not. Its result stays where it is, for the next [`Self::connect`].
-    pub fn connect_has_ended(&self) -> bool {
+    /// How a connect that was begun has ended; none: it has not. Its result stays where it is, for the next [`Self::connect`].
+    pub fn connect_end(&self) -> Option<ConnectEnd> {
         let mut polled = [PollFd::new(self, PollFlags::OUT)];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        retry(|| poll(&mut polled, Some(&now))).is_ok_and(|count| count > 0)
+        retry(|| poll(&mut polled, Some(&now))).ok()?;
+        let seen = polled[0].revents();
+        if seen.contains(PollFlags::HUP) {
+            return Some(ConnectEnd::Failed);
+        }
+        if !seen.contains(PollFlags::OUT) {
+            // An error alone: a router has called the host unreachable, and the system tries again.
+            return None;
+        }
+        if seen.contains(PollFlags::ERR) {
+            // What the router said is still queued, and would look like an error of the connection as long as it is.
+            while net::recv(self, &mut [0; 64], RecvFlags::ERRQUEUE).is_ok() {}
+        }
+        Some(ConnectEnd::Stands)
     }
 
     /// The number of its descriptor.
@@ -271,6 +284,15 @@ impl Identity {
         let status = rustix::fs::fstat(descriptor)?;
         Ok(Self(status.st_dev as u64, status.st_ino as u64))
     }
+}
+
+/// How a connect has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectEnd {
+    /// The connection stands.
+    Stands,
+    /// There is none.
+    Failed,
 }
 
 /// What [`Socket::receive_from`] gave.

@@ -7,7 +7,7 @@ use super::{Refusal, errno_of, lock, running};
 use crate::net::gate::Gate;
 use crate::net::notifier::Notifier;
 use crate::net::reactor::{Interest, Readiness};
-use crate::net::socket::{Family, Kind, ReceivedFrom, Socket, SocketOption};
+use crate::net::socket::{ConnectEnd, Family, Kind, ReceivedFrom, Socket, SocketOption};
 use rustix::io::Errno;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
@@ -343,10 +343,11 @@ impl State {
     fn is_due_on_stream(&mut self, socket: &Socket, readiness: Readiness) -> bool {
         if self.connecting {
             // An event of an earlier attempt may come late: only the socket itself knows.
-            if !socket.connect_has_ended() {
-                return false;
-            }
-            *self = Self { end_told: readiness.ended, break_told: readiness.broken, ..self.unconnected() };
+            let Some(end) = socket.connect_end() else { return false };
+            // A connection that stands is not broken, whatever happened on the way there.
+            let broken = readiness.broken && end == ConnectEnd::Failed;
+            let ended = readiness.ended && broken == readiness.broken;
+            *self = Self { end_told: ended, break_told: broken, ..self.unconnected() };
             return true;
         }
         let readable = readiness.readable && !self.end_told;
