@@ -1801,13 +1801,13 @@ static bool make_names(void)
          "127.0.0.1 localhost\n::1 localhost\n192.0.2.2 both.test four.test\n2001:db8::2 both.test six.test\n"},
         {"/etc/nsswitch.conf", "/mnt/nsswitch.conf", "hosts: files\n"},
     };
-    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 || mount("names", "/mnt", "tmpfs", 0, NULL) != 0) {
+    if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 || mount("names", "/mnt", "tmpfs", 0, NULL) != 0) {
         return false;
     }
     for (size_t index = 0; index < sizeof files / sizeof files[0]; index++) {
         FILE *file = fopen(files[index].source, "we");
         if (file == NULL || fputs(files[index].content, file) < 0 || fclose(file) != 0 ||
-            mount(files[index].source, files[index].path, NULL, MS_BIND, NULL) != 0) {
+            mount(files[index].source, files[index].path, "none", MS_BIND, NULL) != 0) {
             return false;
         }
     }
