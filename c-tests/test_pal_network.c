@@ -1468,7 +1468,7 @@ static void no_callback_runs_after_its_end_however_busy_the_interface_is(void **
     atomic_init(&mortal.faults, 0);
     atomic_init(&mortal.alive, false);
     bool called = true;
-    const unsigned rounds = times(300);
+    const unsigned rounds = times(100);
     for (unsigned round = 0; round < rounds; round++) {
         begin_again();
         unsigned before = atomic_load(&mortal.calls);
