@@ -846,9 +846,30 @@ size_t count_descriptors(void)
     return count_entries("/proc/self/fd") - 1;
 }
 
+/* A sanitizer adds a thread of its own, at the latest with the first one that the program makes. */
+static size_t threads_of_tools;
+
+static void *do_nothing(void *argument)
+{
+    return argument;
+}
+
+__attribute__((constructor)) static void count_threads_of_tools(void)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, do_nothing, NULL) == 0) {
+        pthread_join(thread, NULL);
+    }
+    uint64_t until = milliseconds_now() + 100;
+    /* The one that was joined may be in the list for a moment. */
+    do {
+        threads_of_tools = count_entries("/proc/self/task") - 1;
+    } while (threads_of_tools > 0 && milliseconds_now() < until);
+}
+
 size_t count_threads(void)
 {
-    return count_entries("/proc/self/task");
+    return count_entries("/proc/self/task") - threads_of_tools;
 }
 
 size_t heap_in_use(void)

@@ -1587,12 +1587,12 @@ static void changes_that_the_system_could_not_tell_of_are_not_missed(void **stat
     make_inner_link("noise", "other", "198.51.100.1/24");
     statuses_t statuses;
     statuses_begin(&statuses);
-    watch(register_interface("own0"), &statuses);
     meeting_t meeting = {0};
     sem_init(&meeting.entered, 0, 0);
     sem_init(&meeting.leave, 0, 0);
     statuses.calls.reaction = stay_in_callback;
     statuses.calls.reaction_argument = &meeting;
+    watch(register_interface("own0"), &statuses);
     for (unsigned round = 0; round < 2; round++) {
         bool up = round % 2 != 0;
         unsigned long before = lost_messages();
