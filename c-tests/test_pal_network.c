@@ -1416,6 +1416,116 @@ static void ending_a_callback_waits_for_it_to_return(void **state)
     }
 }
 
+typedef struct {
+    statuses_t *statuses;
+    pthread_barrier_t *start;
+    sem_t ended;
+} replacement_t;
+
+static void *replace_callback(void *argument)
+{
+    replacement_t *replacement = argument;
+    pthread_barrier_wait(replacement->start);
+    palStatus_t status = pal_setConnectionStatusCallback(0, take_status, replacement->statuses);
+    sem_post(&replacement->ended);
+    return (void *)(intptr_t)status;
+}
+
+static void a_callback_that_takes_a_place_ends_with_it_and_both_wait(void **state)
+{
+    (void)state;
+    for (ending_t how = BY_NULL; how < WAYS_TO_END; how++) {
+        begin_again();
+        statuses_t first, second;
+        statuses_begin(&first);
+        statuses_begin(&second);
+        meeting_t meeting = {.how = how, .status = PAL_ERR_GENERIC_FAILURE};
+        sem_init(&meeting.entered, 0, 0);
+        sem_init(&meeting.leave, 0, 0);
+        sem_init(&meeting.ended, 0, 0);
+        first.calls.reaction = stay_in_callback;
+        first.calls.reaction_argument = &meeting;
+        watch(0, &first);
+        ip("link set own0 down");
+        assert_true(wait_for(&meeting.entered, SOON_MS));
+        pthread_barrier_t start;
+        pthread_barrier_init(&start, NULL, 2);
+        replacement_t replacement = {.statuses = &second, .start = &start};
+        sem_init(&replacement.ended, 0, 0);
+        pthread_t threads[2];
+        assert_int_equal(pthread_create(&threads[0], NULL, replace_callback, &replacement), 0);
+        pthread_barrier_wait(&start);
+        assert_false(wait_for(&replacement.ended, 100));
+        assert_int_equal(pthread_create(&threads[1], NULL, end_from_elsewhere, &meeting), 0);
+        bool ended_early = wait_for(&meeting.ended, 100);
+        sem_post(&meeting.leave);
+        for (int index = 0; index < 2; index++) {
+            assert_int_equal(pthread_join(threads[index], NULL), 0);
+        }
+        assert_false(ended_early);
+        assert_pal(meeting.status, PAL_SUCCESS);
+        assert_int_equal(calls_so_far(&first.calls), 1);
+        begin_again();
+        ip("link set own0 up");
+        await_link("own0");
+        expect_calls(&first.calls, 1);
+        expect_calls(&second.calls, 0);
+        pthread_barrier_destroy(&start);
+        sem_destroy(&replacement.ended);
+        sem_destroy(&meeting.entered);
+        sem_destroy(&meeting.leave);
+        sem_destroy(&meeting.ended);
+        calls_end(&first.calls);
+        calls_end(&second.calls);
+    }
+}
+
+static void of_two_callbacks_set_at_once_one_is_told(void **state)
+{
+    (void)state;
+    begin_again();
+    statuses_t first, others;
+    statuses_begin(&first);
+    statuses_begin(&others);
+    meeting_t meeting = {.how = BY_NULL};
+    sem_init(&meeting.entered, 0, 0);
+    sem_init(&meeting.leave, 0, 0);
+    first.calls.reaction = stay_in_callback;
+    first.calls.reaction_argument = &meeting;
+    watch(0, &first);
+    ip("link set own0 down");
+    assert_true(wait_for(&meeting.entered, SOON_MS));
+    /* Both wait for the one that runs. */
+    pthread_barrier_t start;
+    pthread_barrier_init(&start, NULL, 3);
+    replacement_t replacements[2];
+    pthread_t threads[2];
+    for (int index = 0; index < 2; index++) {
+        replacements[index] = (replacement_t){.statuses = &others, .start = &start};
+        sem_init(&replacements[index].ended, 0, 0);
+        assert_int_equal(pthread_create(&threads[index], NULL, replace_callback, &replacements[index]), 0);
+    }
+    pthread_barrier_wait(&start);
+    bool ended_early = wait_for(&replacements[0].ended, 100) || wait_for(&replacements[1].ended, 100);
+    sem_post(&meeting.leave);
+    for (int index = 0; index < 2; index++) {
+        void *status = &others;
+        assert_int_equal(pthread_join(threads[index], &status), 0);
+        assert_null(status);
+        sem_destroy(&replacements[index].ended);
+    }
+    ip("link set own0 up");
+    expect_status(&others, 1, PAL_NETWORK_STATUS_CONNECTED);
+    assert_int_equal(calls_so_far(&first.calls), 1);
+    assert_false(ended_early);
+    assert_pal(pal_unregisterNetworkInterface(0), PAL_SUCCESS);
+    pthread_barrier_destroy(&start);
+    sem_destroy(&meeting.entered);
+    sem_destroy(&meeting.leave);
+    calls_end(&first.calls);
+    calls_end(&others.calls);
+}
+
 /* Gives an interface an address and takes it away, until it is told to stop. */
 typedef struct {
     const char *interface;
@@ -1870,6 +1980,8 @@ int main(int count, char **arguments)
         TEST(a_new_callback_takes_the_place_of_the_old_one),
         TEST(a_callback_that_was_ended_does_not_run_again),
         TEST(ending_a_callback_waits_for_it_to_return),
+        TEST(a_callback_that_takes_a_place_ends_with_it_and_both_wait),
+        TEST(of_two_callbacks_set_at_once_one_is_told),
         TEST_WITH(network_setup_with_link, no_callback_runs_after_its_end_however_busy_the_interface_is),
         TEST_WITH(network_setup_without_addresses, after_many_changes_the_last_status_is_the_right_one),
         TEST_WITH(network_setup_with_link, changes_that_the_system_could_not_tell_of_are_not_missed),

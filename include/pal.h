@@ -397,7 +397,7 @@ palStatus_t pal_getNetInterfaceInfo(uint32_t interfaceNum,
 // Only after `mcc_pal_enable_connection_status(true)`; without it the answer is `PAL_ERR_NOT_SUPPORTED`, which the client expects.
 // `PAL_NETWORK_STATUS_CONNECTED` is told when the interface gets a link and an address, and once more when it gets its first address
 // that reaches beyond the link; `PAL_NETWORK_STATUS_DISCONNECTED` when it loses what was told. What is the case at the time of this
-// call is not told. The default interface is the one of the default route, else the first that is up but loopback, at each change.
+// call is not told. A callback takes the place of the one before, which stays where this fails. The default interface is the one of the default route, else the first that is up but loopback, at each change.
 //
 // A null callback ends it, and so do `pal_unregisterNetworkInterface` and `pal_plat_socketsTerminate`: when they return it does not run
 // and will not begin, unless they are called from it. The callback comes from the layer's own thread. Any thread.

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, TryLockError};
 
 thread_local! {
     /// Whether this thread is one that callbacks come from.
@@ -48,6 +48,11 @@ impl Gate {
         if !is_callback_thread() {
             drop(self.running.lock().unwrap_or_else(PoisonError::into_inner));
         }
+    }
+
+    /// Whether a callback runs at this moment.
+    pub fn is_passed_now(&self) -> bool {
+        matches!(self.running.try_lock(), Err(TryLockError::WouldBlock))
     }
 
     /// Whether callbacks still pass.

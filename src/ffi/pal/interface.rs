@@ -108,9 +108,8 @@ unsafe fn read_context(context: *const u8) -> Result<Registered, palError_t> {
 pub extern "C" fn pal_unregisterNetworkInterface(interfaceIndex: u32) -> palStatus_t {
     status_of(|| {
         let index = interfaceIndex as usize;
-        registered().get_mut(index).and_then(Option::take).ok_or(PAL_ERR_INVALID_ARGUMENT)?;
-        status::unsubscribe(index);
-        Ok(())
+        let take = || registered().get_mut(index).and_then(Option::take).is_some();
+        if status::unsubscribe_if(index, take) { Ok(()) } else { Err(PAL_ERR_INVALID_ARGUMENT) }
     })
 }
 
@@ -163,7 +162,7 @@ fn info_of(interface: &Interface) -> Option<palNetInterfaceInfo_t> {
 /// Only after `mcc_pal_enable_connection_status(true)`; without it the answer is `PAL_ERR_NOT_SUPPORTED`, which the client expects.
 /// `PAL_NETWORK_STATUS_CONNECTED` is told when the interface gets a link and an address, and once more when it gets its first address
 /// that reaches beyond the link; `PAL_NETWORK_STATUS_DISCONNECTED` when it loses what was told. What is the case at the time of this
-/// call is not told. The default interface is the one of the default route, else the first that is up but loopback, at each change.
+/// call is not told. A callback takes the place of the one before, which stays where this fails. The default interface is the one of the default route, else the first that is up but loopback, at each change.
 ///
 /// A null callback ends it, and so do `pal_unregisterNetworkInterface` and `pal_plat_socketsTerminate`: when they return it does not run
 /// and will not begin, unless they are called from it. The callback comes from the layer's own thread. Any thread.
@@ -180,8 +179,8 @@ pub extern "C" fn pal_setConnectionStatusCallback(
         if !connection_status::is_enabled() {
             return Err(PAL_ERR_NOT_SUPPORTED);
         }
-        let interface = at(interfaceIndex)?;
         let Some(callback) = callback else {
+            at(interfaceIndex)?;
             status::unsubscribe(interfaceIndex as usize);
             return Ok(());
         };
@@ -194,6 +193,6 @@ pub extern "C" fn pal_setConnectionStatusCallback(
             };
             callback(status, argument.get());
         };
-        Ok(status::subscribe(interfaceIndex as usize, interface.name, Box::new(call))?)
+        status::subscribe(interfaceIndex as usize, || Ok(at(interfaceIndex)?.name), Box::new(call))
     })
 }

@@ -4,6 +4,7 @@ use super::{NETWORK_TOKEN, RUNNING, Refusal, lock};
 use crate::log;
 use crate::net::gate::Gate;
 use crate::net::interface::{self, Interface, Reach};
+use crate::net::notifier::Notifier;
 use crate::net::reactor::Interest;
 use crate::net::watch::Watch;
 use std::sync::{Arc, Mutex};
@@ -21,6 +22,7 @@ struct Subscription {
 }
 
 struct Subscriptions {
+    /// Those that have ended too, while their callbacks run: whoever ends them once more waits as well.
     all: Vec<Arc<Subscription>>,
     /// There while somebody is told.
     watch: Option<Arc<Watch>>,
@@ -28,15 +30,44 @@ struct Subscriptions {
 
 static SUBSCRIPTIONS: Mutex<Subscriptions> = Mutex::new(Subscriptions { all: Vec::new(), watch: None });
 
+impl Subscriptions {
+    fn of(&self, number: usize) -> Vec<Arc<Subscription>> {
+        self.all.iter().filter(|subscription| subscription.number == number).cloned().collect()
+    }
+}
+
 /// Has `callback` called when an interface gets better (true: it has a link and an address, or its first address that reaches beyond
-/// the link) or worse (false). It takes the place of the earlier callback of the same number.
-pub fn subscribe(number: usize, interface: Option<String>, callback: Callback) -> Result<(), Refusal> {
-    unsubscribe(number);
+/// the link) or worse (false). It takes the place of the earlier callback of the same number, which stays if this fails.
+///
+/// `interface` says which one the number stands for, under the lock under which [`unsubscribe_if`] asks its question.
+pub fn subscribe<Error: From<Refusal>>(
+    number: usize,
+    interface: impl FnOnce() -> Result<Option<String>, Error>,
+    callback: Callback,
+) -> Result<(), Error> {
     // Held meanwhile: whoever stops the thread then forgets this one too.
     let running = lock(&RUNNING);
-    let notifier = running.as_ref().ok_or(Refusal::NotStarted)?;
     let mut subscriptions = lock(&SUBSCRIPTIONS);
-    let watch = match &subscriptions.watch {
+    let interface = interface()?;
+    let notifier = running.as_ref().ok_or(Refusal::NotStarted)?;
+    let (watch, reach) = watched(notifier, subscriptions.watch.as_ref(), interface.as_deref())?;
+    subscriptions.watch = Some(watch);
+    // In one step: of two threads that do this at once, one takes the other's place.
+    let ended = subscriptions.of(number);
+    let (reach, gate) = (Mutex::new(reach), Gate::new());
+    subscriptions.all.push(Arc::new(Subscription { number, interface, reach, gate, callback }));
+    drop((subscriptions, running));
+    shut(ended);
+    Ok(())
+}
+
+/// A watch of the interfaces, and how far this one reaches.
+fn watched(
+    notifier: &Notifier,
+    watch: Option<&Arc<Watch>>,
+    interface: Option<&str>,
+) -> Result<(Arc<Watch>, Reach), Refusal> {
+    let watch = match watch {
         Some(watch) => watch.clone(),
         None => {
             let watch = Arc::new(Watch::open()?);
@@ -45,39 +76,50 @@ pub fn subscribe(number: usize, interface: Option<String>, callback: Callback) -
         }
     };
     // Looked at once changes are told: none is missed.
-    let reach = reach_of(interface.as_deref(), &interface::list()?);
-    subscriptions.watch = Some(watch);
-    let (reach, gate) = (Mutex::new(reach), Gate::new());
-    subscriptions.all.push(Arc::new(Subscription { number, interface, reach, gate, callback }));
-    Ok(())
+    let reach = reach_of(interface, &interface::list()?);
+    Ok((watch, reach))
 }
 
 /// Ends the callback of this number: when this returns it does not run and will not begin, unless this is that callback.
 pub fn unsubscribe(number: usize) {
-    let mut subscriptions = lock(&SUBSCRIPTIONS);
-    let (ended, kept) =
-        std::mem::take(&mut subscriptions.all).into_iter().partition(|subscription| subscription.number == number);
-    subscriptions.all = kept;
-    if subscriptions.all.is_empty() {
-        subscriptions.watch = None;
+    unsubscribe_if(number, || true);
+}
+
+/// The same, if `is_to_end` says so; gives what it says. No callback of this number is set between the question and the end.
+pub fn unsubscribe_if(number: usize, is_to_end: impl FnOnce() -> bool) -> bool {
+    let subscriptions = lock(&SUBSCRIPTIONS);
+    if !is_to_end() {
+        return false;
     }
+    let ended = subscriptions.of(number);
     drop(subscriptions);
-    shut::<Vec<_>>(ended);
+    shut(ended);
+    true
 }
 
 /// Ends all of them.
 pub(super) fn forget_all() {
     let mut subscriptions = lock(&SUBSCRIPTIONS);
-    let ended = std::mem::take(&mut subscriptions.all);
+    let ended = subscriptions.all.clone();
     subscriptions.watch = None;
     drop(subscriptions);
     shut(ended);
 }
 
 /// Without the lock: a callback that is waited for may want it.
-fn shut<All: IntoIterator<Item = Arc<Subscription>>>(ended: All) {
+fn shut(ended: Vec<Arc<Subscription>>) {
     for subscription in ended {
         subscription.gate.shut();
+    }
+    sweep();
+}
+
+/// Drops those that have ended.
+fn sweep() {
+    let mut subscriptions = lock(&SUBSCRIPTIONS);
+    subscriptions.all.retain(|subscription| subscription.gate.is_open() || subscription.gate.is_passed_now());
+    if subscriptions.all.is_empty() {
+        subscriptions.watch = None;
     }
 }
 
@@ -101,6 +143,8 @@ pub(super) fn network_changed() {
             subscription.gate.pass(|| (subscription.callback)(now > before));
         }
     }
+    // For those that have ended in their own callbacks.
+    sweep();
 }
 
 fn reach_of(name: Option<&str>, interfaces: &[Interface]) -> Reach {
