@@ -1053,6 +1053,100 @@ static void terminate_waits_for_the_callback_that_runs_in_each_thread_that_calls
     calls_end(&blocker.calls);
 }
 
+/* ---- a child of this process ---- */
+
+static palSocket_t inherited;
+
+static void close_what_was_inherited(void)
+{
+    EXPECT(pal_close(&inherited) == PAL_SUCCESS);
+    EXPECT(inherited == CLOSED_SOCKET);
+}
+
+static void end_what_was_inherited(void)
+{
+    EXPECT(pal_plat_socketsTerminate(NULL) == PAL_SUCCESS);
+    EXPECT(pal_plat_socketsTerminate(NULL) == PAL_SUCCESS);
+    close_what_was_inherited();
+}
+
+static atomic_uint calls_in_child;
+
+static void count_in_child(void *argument)
+{
+    (void)argument;
+    atomic_fetch_add(&calls_in_child, 1);
+}
+
+static void begin_a_layer_of_its_own(void)
+{
+    palSocket_t socket = CLOSED_SOCKET;
+    EXPECT(pal_asynchronousSocket(PAL_AF_INET, PAL_SOCK_DGRAM, true, 0, count_in_child, &socket) == PAL_ERR_NOT_INITIALIZED);
+    EXPECT(pal_plat_socketsInit(NULL) == PAL_SUCCESS);
+    EXPECT(pal_asynchronousSocket(PAL_AF_INET, PAL_SOCK_DGRAM, true, 0, count_in_child, &socket) == PAL_SUCCESS);
+    palSocketAddress_t address = loopback(PAL_AF_INET, 0);
+    EXPECT(pal_bind(socket, &address, ADDRESS_SIZE) == PAL_SUCCESS);
+    address = loopback(PAL_AF_INET, port_of(socket));
+    size_t size = 0;
+    EXPECT(pal_sendTo(socket, "x", 1, &address, ADDRESS_SIZE, &size) == PAL_SUCCESS);
+    uint64_t until = milliseconds_now() + SOON_MS;
+    while (atomic_load(&calls_in_child) == 0 && milliseconds_now() < until) {
+        sleep_ms(1);
+    }
+    EXPECT(atomic_load(&calls_in_child) == 1);
+    EXPECT(pal_close(&socket) == PAL_SUCCESS);
+    EXPECT(pal_plat_socketsTerminate(NULL) == PAL_SUCCESS);
+    close_what_was_inherited();
+}
+
+static void a_child_leaves_the_sockets_and_the_layer_of_its_parent_alone(void **state)
+{
+    (void)state;
+    /* A child has lost what its parent's thread had, which valgrind calls a leak. */
+    not_under_valgrind();
+    void (*const bodies[])(void) = {close_what_was_inherited, end_what_was_inherited, begin_a_layer_of_its_own};
+    calls_t calls;
+    calls_begin(&calls);
+    uint16_t port;
+    inherited = bind_socket(PAL_AF_INET, PAL_SOCK_DGRAM, &calls, &port);
+    for (unsigned index = 0; index < 3; index++) {
+        settle();
+        assert_int_equal(run_in_child(bodies[index]), 0);
+        expect_calls(&calls, index);
+        send_datagram(inherited, PAL_AF_INET, port, "x", 1);
+        expect_calls(&calls, index + 1);
+    }
+    close_socket(&inherited);
+    calls_end(&calls);
+}
+
+static void a_child_waits_for_no_callback_of_its_parent(void **state)
+{
+    (void)state;
+    /* A child has lost what its parent's thread had, which valgrind calls a leak. */
+    not_under_valgrind();
+    void (*const bodies[])(void) = {close_what_was_inherited, end_what_was_inherited, begin_a_layer_of_its_own};
+    blocker_t blocker = {.inside = 0};
+    calls_begin(&blocker.calls);
+    blocker.calls.reaction = block;
+    blocker.calls.reaction_argument = &blocker;
+    assert_int_equal(sem_init(&blocker.entered, 0, 0), 0);
+    assert_int_equal(sem_init(&blocker.release, 0, 0), 0);
+    uint16_t port;
+    inherited = bind_socket(PAL_AF_INET, PAL_SOCK_DGRAM, &blocker.calls, &port);
+    send_datagram(inherited, PAL_AF_INET, port, "x", 1);
+    await_entered(&blocker);
+    for (unsigned index = 0; index < 3; index++) {
+        assert_int_equal(run_in_child(bodies[index]), 0);
+    }
+    sem_post(&blocker.release);
+    expect_calls(&blocker.calls, 1);
+    close_socket(&inherited);
+    sem_destroy(&blocker.entered);
+    sem_destroy(&blocker.release);
+    calls_end(&blocker.calls);
+}
+
 static atomic_uint init_faults;
 
 static void *init_and_terminate(void *argument)
@@ -1603,6 +1697,8 @@ int main(int count, char **arguments)
         TEST(sockets_left_open_work_on_without_callbacks),
         TEST(a_callback_ends_the_layer),
         TEST(terminate_waits_for_the_callback_that_runs_in_each_thread_that_calls_it),
+        TEST(a_child_leaves_the_sockets_and_the_layer_of_its_parent_alone),
+        TEST(a_child_waits_for_no_callback_of_its_parent),
         TEST(several_threads_init_and_terminate_at_once),
         TEST(the_layer_ends_while_callbacks_run_and_other_threads_use_sockets),
         CHILD_TEST(without_a_thread_init_fails_and_leaves_nothing),

@@ -507,6 +507,7 @@ palStatus_t pal_setSocketOptionsWithLevel(palSocket_t socket,
 // Starts the layer: one thread, from which all callbacks come, and which blocks all signals. `context` is not looked at.
 //
 // Any thread, any number of times: what runs already goes on. Sockets from before an earlier end stay usable, but call back no more.
+// A child of fork(2) has sockets like those, and no layer until it starts one; what it does leaves its parent's layer alone.
 //
 // Errors: `PAL_ERR_SOCKET_ALLOCATION_FAILED` (no descriptors), `PAL_ERR_SOCKET_NO_BUFFERS`, `PAL_ERR_CREATION_FAILED` (no thread).
 palStatus_t pal_plat_socketsInit(void *context);

@@ -1,22 +1,23 @@
 //! Callbacks that can be ended: once a gate is shut, its callback neither runs nor begins.
 
+use super::process::Process;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, TryLockError};
 
 thread_local! {
-    /// Whether this thread is one that callbacks come from.
-    static CALLS_BACK: Cell<bool> = const { Cell::new(false) };
+    /// The process in which callbacks come from this thread, if there is one.
+    static CALLS_BACK: Cell<Option<Process>> = const { Cell::new(None) };
 }
 
 /// Says that callbacks come from this thread, from now on.
 pub fn this_thread_calls_back() {
-    CALLS_BACK.set(true);
+    CALLS_BACK.set(Some(Process::this()));
 }
 
 /// Whether this is a thread that callbacks come from, so that what runs on it now may be one.
 pub fn is_callback_thread() -> bool {
-    CALLS_BACK.get()
+    CALLS_BACK.get().is_some_and(Process::is_this)
 }
 
 /// Lets one callback through at a time, until it is shut.
@@ -25,12 +26,14 @@ pub struct Gate {
     open: AtomicBool,
     /// Held while the callback runs.
     running: Mutex<()>,
+    /// A child of this one has no thread in which the callback could run, however it was at the fork.
+    process: Process,
 }
 
 impl Gate {
     /// A gate that is open.
-    pub const fn new() -> Self {
-        Self { open: AtomicBool::new(true), running: Mutex::new(()) }
+    pub fn new() -> Self {
+        Self { open: AtomicBool::new(true), running: Mutex::new(()), process: Process::this() }
     }
 
     /// Runs `callback`, unless the gate is shut. From a thread that callbacks come from.
@@ -45,7 +48,7 @@ impl Gate {
     /// Shuts it, and waits for a callback that runs now; not from a callback, which would wait for itself.
     pub fn shut(&self) {
         self.open.store(false, Ordering::SeqCst);
-        if !is_callback_thread() {
+        if self.process.is_this() && !is_callback_thread() {
             drop(self.running.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }

@@ -15,6 +15,7 @@ pub mod interface;
 pub mod notifier;
 #[cfg(feature = "pal")]
 pub mod pal;
+pub mod process;
 pub mod random;
 pub mod reactor;
 pub mod resolver;

@@ -1,5 +1,6 @@
 //! A thread that calls back: it waits for descriptors and runs the jobs that other threads hand to it.
 
+use super::process::Process;
 use super::reactor::{Reactor, Readiness, Registrar, Waker};
 use super::{gate, thread};
 use crate::error::Failure;
@@ -19,6 +20,7 @@ pub struct Notifier {
     jobs: Mutex<VecDeque<Job>>,
     ending: AtomicBool,
     thread: Mutex<Option<JoinHandle<()>>>,
+    process: Process,
 }
 
 impl Notifier {
@@ -31,6 +33,7 @@ impl Notifier {
             jobs: Mutex::default(),
             ending: AtomicBool::new(false),
             thread: Mutex::default(),
+            process: Process::this(),
         });
         let running = notifier.clone();
         let thread = thread::spawn(name, move || {
@@ -39,6 +42,11 @@ impl Notifier {
         })?;
         *lock(&notifier.thread) = Some(thread);
         Ok(notifier)
+    }
+
+    /// Whether the thread is one of this process. A child has none, and its parent's epoll must not be touched.
+    pub fn is_of_this_process(&self) -> bool {
+        self.process.is_this()
     }
 
     /// What says which descriptors it waits for.

@@ -1,5 +1,6 @@
 //! Name lookups by the system's own resolver, on threads of their own: a resolver that hangs holds up nothing else.
 
+use super::process::Process;
 use super::thread;
 use crate::error::{Failure, Status};
 use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
@@ -29,13 +30,18 @@ struct Job {
 struct Pool {
     jobs: VecDeque<Job>,
     threads: usize,
+    /// The one that the threads belong to.
+    process: Option<Process>,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool { jobs: VecDeque::new(), threads: 0 });
+static POOL: Mutex<Pool> = Mutex::new(Pool { jobs: VecDeque::new(), threads: 0, process: None });
 
 /// Looks a name up. Threads live only as long as there is something to look up.
 pub fn look_up(name: String, port: u16, waiting: Box<dyn Waiting>) {
     let mut pool = lock();
+    if pool.process.is_none_or(|process| !process.is_this()) {
+        *pool = Pool { jobs: VecDeque::new(), threads: 0, process: Some(Process::this()) };
+    }
     // Lookups that nobody waits for any more do not fill the queue.
     pool.jobs.retain(|job| job.waiting.is_wanted());
     pool.jobs.push_back(Job { name, port, waiting });

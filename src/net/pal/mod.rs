@@ -49,6 +49,10 @@ fn errno_of(failure: Failure) -> Errno {
 /// Starts the thread, unless it runs already. Any thread.
 pub fn start() -> Result<(), Failure> {
     let mut running = lock(&RUNNING);
+    if running.as_ref().is_some_and(|running| !running.is_of_this_process()) {
+        *running = None;
+        forget_all();
+    }
     if running.is_none() {
         *running = Some(Notifier::start("mcc-pal", |readiness| match readiness.token {
             NETWORK_TOKEN => status::network_changed(),
@@ -64,15 +68,21 @@ pub fn stop() {
     let stopping = (!gate::is_callback_thread()).then(|| lock(&STOPPING));
     let notifier = lock(&RUNNING).take();
     if let Some(notifier) = notifier {
-        status::forget_all();
-        lookup::forget_all();
-        notifier.end();
+        forget_all();
+        if notifier.is_of_this_process() {
+            notifier.end();
+        }
     }
     drop(stopping);
 }
 
+fn forget_all() {
+    status::forget_all();
+    lookup::forget_all();
+}
+
 fn running() -> Result<Arc<Notifier>, Refusal> {
-    lock(&RUNNING).clone().ok_or(Refusal::NotStarted)
+    lock(&RUNNING).clone().filter(|running| running.is_of_this_process()).ok_or(Refusal::NotStarted)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -144,11 +144,16 @@ impl AsynchronousSocket {
             socket.abandon();
             return Err(Errno::BADF);
         }
-        if let Some(notifier) = self.notifier.upgrade() {
+        if let Some(notifier) = self.notifier() {
             // Fails for a socket that was never registered.
             let _ = notifier.registrar().remove(&socket);
         }
         Ok(())
+    }
+
+    /// The thread that calls back, where that still runs.
+    fn notifier(&self) -> Option<Arc<Notifier>> {
+        self.notifier.upgrade().filter(|notifier| notifier.is_of_this_process())
     }
 
     /// Runs a call on the socket while it is open.
@@ -162,7 +167,7 @@ impl AsynchronousSocket {
         if state.registered {
             return Ok(());
         }
-        if let Some(notifier) = self.notifier.upgrade() {
+        if let Some(notifier) = self.notifier() {
             let added = notifier.registrar().add(socket, self.token, interest);
             added.map_err(errno_of)?;
             state.registered = true;
@@ -280,7 +285,7 @@ impl AsynchronousSocket {
     /// Has the next room to write told. Room that is there already is told too, where the reactor did not watch for it yet.
     fn want_to_write(&self, socket: &Socket, state: &mut State) -> Result<(), Errno> {
         if state.registered && !state.watched_for_room {
-            if let Some(notifier) = self.notifier.upgrade() {
+            if let Some(notifier) = self.notifier() {
                 let changed = notifier.registrar().change(socket, self.token, Interest::ReadAndWrite);
                 changed.map_err(errno_of)?;
                 state.watched_for_room = true;
@@ -325,7 +330,7 @@ impl AsynchronousSocket {
     fn is_due_on_datagrams(&self, socket: &Socket, state: &mut State, readiness: Readiness) -> bool {
         let writable = readiness.writable && std::mem::take(&mut state.wants_to_write);
         if writable {
-            if let Some(notifier) = self.notifier.upgrade() {
+            if let Some(notifier) = self.notifier() {
                 let changed = notifier.registrar().change(socket, self.token, Interest::Read);
                 state.watched_for_room = changed.is_err();
             }

@@ -49,7 +49,7 @@ pub fn subscribe<Error: From<Refusal>>(
     let running = lock(&RUNNING);
     let mut subscriptions = lock(&SUBSCRIPTIONS);
     let interface = interface()?;
-    let notifier = running.as_ref().ok_or(Refusal::NotStarted)?;
+    let notifier = running.as_ref().filter(|running| running.is_of_this_process()).ok_or(Refusal::NotStarted)?;
     let (watch, reach) = watched(notifier, subscriptions.watch.as_ref(), interface.as_deref())?;
     subscriptions.watch = Some(watch);
     // In one step: of two threads that do this at once, one takes the other's place.
