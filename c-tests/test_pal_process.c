@@ -1053,6 +1053,54 @@ static void terminate_waits_for_the_callback_that_runs_in_each_thread_that_calls
     calls_end(&blocker.calls);
 }
 
+static void end_layer_and_block(calls_t *calls)
+{
+    (void)pal_plat_socketsTerminate(NULL);
+    block(calls);
+}
+
+static void terminate_waits_for_a_callback_that_has_ended_the_layer_itself(void **state)
+{
+    (void)state;
+    blocker_t blocker = {.inside = 0};
+    calls_begin(&blocker.calls);
+    blocker.calls.reaction = end_layer_and_block;
+    blocker.calls.reaction_argument = &blocker;
+    assert_int_equal(sem_init(&blocker.entered, 0, 0), 0);
+    assert_int_equal(sem_init(&blocker.release, 0, 0), 0);
+    for (unsigned again = 0; again < 2; again++) {
+        assert_pal(pal_plat_socketsInit(NULL), PAL_SUCCESS);
+        uint16_t port;
+        palSocket_t socket = bind_socket(PAL_AF_INET, PAL_SOCK_DGRAM, &blocker.calls, &port);
+        send_datagram(socket, PAL_AF_INET, port, "x", 1);
+        await_entered(&blocker);
+        atomic_store(&blocker.ended, 0);
+        if (again) {
+            assert_pal(pal_plat_socketsInit(NULL), PAL_SUCCESS);
+        }
+        pthread_t threads[2];
+        for (int index = 0; index < 2; index++) {
+            assert_int_equal(pthread_create(&threads[index], NULL, terminate, &blocker), 0);
+        }
+        /* They have time enough to do it wrong. */
+        sleep_ms(50);
+        unsigned ended = atomic_load(&blocker.ended);
+        sem_post(&blocker.release);
+        for (int index = 0; index < 2; index++) {
+            void *fault = &blocker;
+            assert_int_equal(pthread_join(threads[index], &fault), 0);
+            assert_null(fault);
+        }
+        assert_int_equal(ended, 0);
+        await_calls(&blocker.calls, again + 1);
+        await_threads(1);
+        close_socket(&socket);
+    }
+    sem_destroy(&blocker.entered);
+    sem_destroy(&blocker.release);
+    calls_end(&blocker.calls);
+}
+
 /* ---- a child of this process ---- */
 
 static palSocket_t inherited;
@@ -1697,6 +1745,7 @@ int main(int count, char **arguments)
         TEST(sockets_left_open_work_on_without_callbacks),
         TEST(a_callback_ends_the_layer),
         TEST(terminate_waits_for_the_callback_that_runs_in_each_thread_that_calls_it),
+        TEST(terminate_waits_for_a_callback_that_has_ended_the_layer_itself),
         TEST(a_child_leaves_the_sockets_and_the_layer_of_its_parent_alone),
         TEST(a_child_waits_for_no_callback_of_its_parent),
         TEST(several_threads_init_and_terminate_at_once),

@@ -515,8 +515,8 @@ palStatus_t pal_plat_socketsInit(void *context);
 // Ends the layer, however often it was started, and gives back its thread and descriptors. `context` is not looked at.
 //
 // When this returns, no callback of a socket, a lookup or an interface runs, and none will begin; from a callback, that callback
-// alone goes on, and the thread ends after it. Lookups that are not answered are cancelled. Sockets stay open: they can be used
-// and closed. Any thread, any number of times.
+// alone goes on, and the thread ends after it, for which the next call from elsewhere waits. Lookups that are not answered are
+// cancelled. Sockets stay open: they can be used and closed. Any thread, any number of times.
 palStatus_t pal_plat_socketsTerminate(void *context);
 
 // Makes a socket, as `pal_asynchronousSocketWithArgument` does, whose callback gets a null argument.

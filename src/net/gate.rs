@@ -47,10 +47,15 @@ impl Gate {
 
     /// Shuts it, and waits for a callback that runs now; not from a callback, which would wait for itself.
     pub fn shut(&self) {
-        self.open.store(false, Ordering::SeqCst);
+        self.close();
         if self.process.is_this() && !is_callback_thread() {
             drop(self.running.lock().unwrap_or_else(PoisonError::into_inner));
         }
+    }
+
+    /// Lets no callback begin, and waits for none.
+    pub fn close(&self) {
+        self.open.store(false, Ordering::SeqCst);
     }
 
     /// Whether a callback runs at this moment.

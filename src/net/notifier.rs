@@ -60,20 +60,15 @@ impl Notifier {
         self.waker.wake();
     }
 
-    /// Ends it: nothing begins on it any more. What is left to do is dropped. Waits until the thread has ended, unless this is a
-    /// callback, which the thread itself waits for.
-    pub fn end(&self) {
+    /// Ends it: nothing begins on it any more. What is left to do is dropped. Gives the thread, which goes on to the end of a callback,
+    /// to the first who asks.
+    pub fn end(&self) -> Option<Leaving> {
         self.ending.store(true, Ordering::SeqCst);
         self.waker.wake();
-        let thread = lock(&self.thread).take();
-        if let Some(thread) = thread {
-            if !gate::is_callback_thread() {
-                let _ = thread.join();
-            }
-        }
         // Dropped without the lock.
         let left = std::mem::take(&mut *lock(&self.jobs));
         drop(left);
+        lock(&self.thread).take().map(|thread| Leaving { thread, process: self.process })
     }
 
     fn run(&self, mut reactor: Reactor, ready: impl Fn(Readiness)) {
@@ -108,6 +103,27 @@ impl Notifier {
 
     fn is_ending(&self) -> bool {
         self.ending.load(Ordering::SeqCst)
+    }
+}
+
+/// A thread that ends after the callback which runs on it.
+#[derive(Debug)]
+pub struct Leaving {
+    thread: JoinHandle<()>,
+    process: Process,
+}
+
+impl Leaving {
+    /// Whether it has ended.
+    pub fn is_over(&self) -> bool {
+        !self.process.is_this() || self.thread.is_finished()
+    }
+
+    /// Waits until it has ended; not from a callback.
+    pub fn wait(self) {
+        if self.process.is_this() {
+            let _ = self.thread.join();
+        }
     }
 }
 
@@ -150,12 +166,12 @@ mod tests {
 
         let itself = Arc::downgrade(&notifier);
         notifier.post(Box::new(move || {
-            itself.upgrade().unwrap().end();
+            drop(itself.upgrade().unwrap().end());
             sender.send(3).unwrap();
         }));
         assert_eq!(receiver.recv_timeout(PATIENCE), Ok(3));
         notifier.post(Box::new(|| panic!("it has ended")));
-        notifier.end();
+        assert!(notifier.end().is_none(), "somebody has the thread");
         assert!(receiver.recv_timeout(PATIENCE).is_err(), "the last sender is gone with the thread");
     }
 }

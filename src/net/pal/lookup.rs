@@ -47,12 +47,13 @@ pub fn cancel(number: usize) {
     }
 }
 
-/// Cancels all of them.
-pub(super) fn forget_all() {
+/// Cancels all of them; what it gives waits for those that are being told.
+pub(super) fn forget_all() -> impl FnOnce() {
     let gates: Vec<_> = lock(&PENDING).values().cloned().collect();
-    for gate in gates {
-        gate.shut();
+    for gate in &gates {
+        gate.close();
     }
+    move || gates.iter().for_each(|gate| gate.shut())
 }
 
 impl Place {

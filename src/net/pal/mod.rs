@@ -6,7 +6,7 @@ pub mod socket;
 pub mod status;
 
 use super::gate;
-use super::notifier::Notifier;
+use super::notifier::{Leaving, Notifier};
 use super::reactor::FIRST_OWN_TOKEN;
 use crate::error::Failure;
 use rustix::io::Errno;
@@ -17,8 +17,11 @@ const NETWORK_TOKEN: u64 = FIRST_OWN_TOKEN - 1;
 
 static RUNNING: Mutex<Option<Arc<Notifier>>> = Mutex::new(None);
 
-/// Held by whoever waits for the thread to end.
+/// Held by whoever waits for threads to end.
 static STOPPING: Mutex<()> = Mutex::new(());
+
+/// Threads that were ended from their own callbacks, until somebody waits for them.
+static LEAVING: Mutex<Vec<Leaving>> = Mutex::new(Vec::new());
 
 /// Why something could not be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +54,8 @@ pub fn start() -> Result<(), Failure> {
     let mut running = lock(&RUNNING);
     if running.as_ref().is_some_and(|running| !running.is_of_this_process()) {
         *running = None;
-        forget_all();
+        // There is no thread in which one could run.
+        drop((status::forget_all(), lookup::forget_all()));
     }
     if running.is_none() {
         *running = Some(Notifier::start("mcc-pal", |readiness| match readiness.token {
@@ -62,23 +66,28 @@ pub fn start() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Ends the thread, and with it every callback; sockets stay open. Any thread; from a callback it does not wait for the thread.
+/// Ends the thread, and with it every callback; sockets stay open. Any thread; from a callback it does not wait for the thread, and
+/// whoever calls this next does.
 pub fn stop() {
-    // Two threads that stop at once both return after the end.
-    let stopping = (!gate::is_callback_thread()).then(|| lock(&STOPPING));
-    let notifier = lock(&RUNNING).take();
-    if let Some(notifier) = notifier {
-        forget_all();
-        if notifier.is_of_this_process() {
-            notifier.end();
-        }
+    let waits = !gate::is_callback_thread();
+    let mut running = lock(&RUNNING);
+    if let Some(notifier) = running.take().filter(|notifier| notifier.is_of_this_process()) {
+        let mut leaving = lock(&LEAVING);
+        leaving.retain(|thread| !thread.is_over());
+        leaving.extend(notifier.end());
     }
-    drop(stopping);
-}
-
-fn forget_all() {
-    status::forget_all();
-    lookup::forget_all();
+    // Under the lock: what begins once more after this end stays.
+    let forgotten = (status::forget_all(), lookup::forget_all());
+    drop(running);
+    (forgotten.0)();
+    (forgotten.1)();
+    if waits {
+        // Of two threads that stop at once, the second waits for the first, and so for the end.
+        let stopping = lock(&STOPPING);
+        let leaving = std::mem::take(&mut *lock(&LEAVING));
+        leaving.into_iter().for_each(Leaving::wait);
+        drop(stopping);
+    }
 }
 
 fn running() -> Result<Arc<Notifier>, Refusal> {

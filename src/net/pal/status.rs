@@ -97,13 +97,15 @@ pub fn unsubscribe_if(number: usize, is_to_end: impl FnOnce() -> bool) -> bool {
     true
 }
 
-/// Ends all of them.
-pub(super) fn forget_all() {
+/// Ends all of them; what it gives waits for those that run.
+pub(super) fn forget_all() -> impl FnOnce() {
     let mut subscriptions = lock(&SUBSCRIPTIONS);
     let ended = subscriptions.all.clone();
     subscriptions.watch = None;
-    drop(subscriptions);
-    shut(ended);
+    for subscription in &ended {
+        subscription.gate.close();
+    }
+    || shut(ended)
 }
 
 /// Without the lock: a callback that is waited for may want it.
