@@ -1101,9 +1101,80 @@ static void terminate_waits_for_a_callback_that_has_ended_the_layer_itself(void 
     calls_end(&blocker.calls);
 }
 
-/* ---- a child of this process ---- */
-
+/* A socket that a child has too, or makes. */
 static palSocket_t inherited;
+
+/* ---- threads that are cancelled ---- */
+
+static void close_cancelled(void)
+{
+    (void)pal_close(&inherited);
+}
+
+static void ask_for_interface_cancelled(void)
+{
+    palNetInterfaceInfo_t info;
+    (void)pal_getNetInterfaceInfo(PAL_NET_DEFAULT_INTERFACE, &info);
+}
+
+#if PAL_DNS_API_VERSION == 0
+static void look_up_cancelled(void)
+{
+    palSocketAddress_t address;
+    palSocketLength_t length;
+    (void)pal_getAddressInfo("localhost", &address, &length);
+}
+#endif
+
+static void terminate_cancelled(void)
+{
+    (void)pal_plat_socketsTerminate(NULL);
+}
+
+static bool came_back;
+
+static void *be_cancelled(void *argument)
+{
+    void (*const *body)(void) = argument;
+    pthread_cancel(pthread_self());
+    (*body)();
+    came_back = true;
+    pthread_testcancel();
+    return NULL;
+}
+
+static void (*cancelled_body)(void);
+
+static void cancel_in_child(void)
+{
+    EXPECT(pal_plat_socketsInit(NULL) == PAL_SUCCESS);
+    EXPECT(pal_asynchronousSocket(PAL_AF_INET, PAL_SOCK_DGRAM, true, 0, ignore, &inherited) == PAL_SUCCESS);
+    pthread_t thread;
+    EXPECT(pthread_create(&thread, NULL, be_cancelled, &cancelled_body) == 0);
+    void *result = NULL;
+    EXPECT(pthread_join(thread, &result) == 0);
+    EXPECT(came_back && result == PTHREAD_CANCELED);
+    EXPECT(pal_plat_socketsTerminate(NULL) == PAL_SUCCESS);
+}
+
+static void a_cancelled_thread_ends_after_the_call_and_the_process_goes_on(void **state)
+{
+    (void)state;
+    void (*const bodies[])(void) = {
+        close_cancelled,
+        ask_for_interface_cancelled,
+        terminate_cancelled,
+#if PAL_DNS_API_VERSION == 0
+        look_up_cancelled,
+#endif
+    };
+    for (size_t index = 0; index < sizeof bodies / sizeof *bodies; index++) {
+        cancelled_body = bodies[index];
+        assert_int_equal(run_in_child(cancel_in_child), 0);
+    }
+}
+
+/* ---- a child of this process ---- */
 
 static void close_what_was_inherited(void)
 {
@@ -1746,6 +1817,7 @@ int main(int count, char **arguments)
         TEST(a_callback_ends_the_layer),
         TEST(terminate_waits_for_the_callback_that_runs_in_each_thread_that_calls_it),
         TEST(terminate_waits_for_a_callback_that_has_ended_the_layer_itself),
+        CHILD_TEST(a_cancelled_thread_ends_after_the_call_and_the_process_goes_on),
         TEST(a_child_leaves_the_sockets_and_the_layer_of_its_parent_alone),
         TEST(a_child_waits_for_no_callback_of_its_parent),
         TEST(several_threads_init_and_terminate_at_once),

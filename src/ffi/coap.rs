@@ -1,8 +1,8 @@
 //! CoAP PING alone: for programs that send and receive by themselves.
 
 use crate::coap::ping;
+use crate::ffi::guard;
 use crate::ffi::pointer::{bytes, write};
-use crate::panic::guard;
 
 /// Writes a CoAP ping, an Empty Confirmable message (RFC 7252 section 4.3), of 4 bytes.
 ///

@@ -1,6 +1,6 @@
 //! The switch for a function of the PAL that the client does not expect to work.
 
-use crate::panic::guard;
+use crate::ffi::guard;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static ENABLED: AtomicBool = AtomicBool::new(false);

@@ -1,12 +1,12 @@
 //! Contexts: an event loop each, on a thread of its own or driven by the caller.
 
 use crate::error::Status;
+use crate::ffi::guard;
 use crate::ffi::handle::Registry;
 use crate::ffi::pointer::{Sized32, sized, write};
 use crate::ffi::status::mcc_status_t;
 use crate::ffi::{connection, status_of_result};
 use crate::net::context::Context;
-use crate::panic::guard;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,13 +4,13 @@ use crate::coap::message;
 use crate::coap::ping::{self, RecentIds};
 use crate::error::Status;
 use crate::ffi::connection::keepalive_interval;
+use crate::ffi::guard;
 use crate::ffi::handle::Registry;
 use crate::ffi::pointer::{self, Sized32, sized, write};
 use crate::ffi::status::mcc_status_t;
 use crate::ffi::status_of_result;
 use crate::keepalive::{Action, Answer, Evidence, Keepalive, Settings};
 use crate::net::random;
-use crate::panic::guard;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 

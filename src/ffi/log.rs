@@ -1,7 +1,7 @@
 //! The log callback.
 
+use crate::ffi::guard;
 use crate::log;
-use crate::panic::guard;
 use std::ffi::{CString, c_char, c_void};
 
 /// How much is logged. Each level includes those above it.

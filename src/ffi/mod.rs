@@ -1,8 +1,10 @@
 //! The C interface: every exported function, and the only unsafe code of this crate.
 //!
-//! One file a face; `handle` and `pointer` hold every conversion of a pointer, and each function runs inside [`crate::panic::guard`].
+//! One file a face; `handle` and `pointer` hold every conversion of a pointer, and each function runs inside [`guard`].
 #![allow(non_camel_case_types, unsafe_code)]
 
+/// cbindgen:ignore
+mod cancellation;
 pub mod coap;
 mod configured;
 pub mod connection;
@@ -23,7 +25,12 @@ pub mod version;
 use crate::error::Status;
 use status::mcc_status_t;
 
+/// Runs the body of an exported function: no panic leaves it, and no cancellation of the thread ends it.
+fn guard<T>(on_panic: T, body: impl FnOnce() -> T) -> T {
+    cancellation::held_off(|| crate::panic::guard(on_panic, body))
+}
+
 /// Runs the body of an exported function that returns a status.
 fn status_of_result(body: impl FnOnce() -> Result<(), Status>) -> mcc_status_t {
-    crate::panic::guard(mcc_status_t::MCC_ERR_INTERNAL, || body().err().unwrap_or(Status::Ok).into())
+    guard(mcc_status_t::MCC_ERR_INTERNAL, || body().err().unwrap_or(Status::Ok).into())
 }

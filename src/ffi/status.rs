@@ -1,7 +1,7 @@
 //! Statuses and classes as C sees them.
 
 use crate::error::{Class, Status};
-use crate::panic::guard;
+use crate::ffi::guard;
 use std::ffi::{CStr, c_char};
 
 macro_rules! c_statuses {

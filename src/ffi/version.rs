@@ -1,7 +1,7 @@
 //! What was built, and with which settings.
 
 use crate::ffi::configured;
-use crate::panic::guard;
+use crate::ffi::guard;
 use std::ffi::{CStr, c_char};
 
 /// The version of the library, for example `0.1.0`.

@@ -36,7 +36,7 @@ fn status_of(body: impl FnOnce() -> Result<(), palError_t>) -> palStatus_t {
 /// Runs the body of any exported function.
 fn keeping_errno<T>(on_panic: T, body: impl FnOnce() -> T) -> T {
     let errno = Errno::last_raw();
-    let result = crate::panic::guard(on_panic, body);
+    let result = crate::ffi::guard(on_panic, body);
     Errno::set_raw(errno);
     result
 }
