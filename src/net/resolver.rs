@@ -4,6 +4,7 @@ use super::process::Process;
 use super::thread;
 use crate::error::{Failure, Status};
 use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
+use nix::libc::AI_NUMERICHOST;
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use std::collections::VecDeque;
@@ -36,8 +37,12 @@ struct Pool {
 
 static POOL: Mutex<Pool> = Mutex::new(Pool { jobs: VecDeque::new(), threads: 0, process: None });
 
-/// Looks a name up. Threads live only as long as there is something to look up.
+/// Looks a name up. Threads live only as long as there is something to look up. An address written as text waits for none of them:
+/// its result comes within this call.
 pub fn look_up(name: String, port: u16, waiting: Box<dyn Waiting>) {
+    if let Ok(addresses) = ask(&name, port, AI_NUMERICHOST) {
+        return waiting.done(Ok(addresses));
+    }
     let mut pool = lock();
     if pool.process.is_none_or(|process| !process.is_this()) {
         *pool = Pool { jobs: VecDeque::new(), threads: 0, process: Some(Process::this()) };
@@ -82,10 +87,13 @@ fn lock() -> MutexGuard<'static, Pool> {
 
 /// Looks a name up on this thread, for as long as the system's resolver takes.
 pub fn look_up_now(name: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+    ask(name, port, 0).map_err(|error| no_descriptor().unwrap_or(failure(&error)))
+}
+
+fn ask(name: &str, port: u16, flags: i32) -> Result<Vec<SocketAddr>, LookupError> {
     // One kind of socket, else each address comes once for each kind.
-    let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
-    let answer =
-        getaddrinfo(Some(name), None, Some(hints)).map_err(|error| no_descriptor().unwrap_or(failure(&error)))?;
+    let hints = AddrInfoHints { socktype: SockType::Stream.into(), flags, ..AddrInfoHints::default() };
+    let answer = getaddrinfo(Some(name), None, Some(hints))?;
     let addresses = answer.filter_map(Result::ok).map(|entry| {
         let mut address = entry.sockaddr;
         address.set_port(port);
@@ -116,7 +124,7 @@ fn failure(error: &LookupError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
+    use std::sync::{Arc, mpsc};
     use std::time::Duration;
 
     struct Sender(mpsc::Sender<Result<Vec<SocketAddr>, Failure>>, bool);
@@ -129,6 +137,42 @@ mod tests {
         fn done(self: Box<Self>, result: Result<Vec<SocketAddr>, Failure>) {
             self.0.send(result).unwrap();
         }
+    }
+
+    struct Hanging(mpsc::Sender<()>, Arc<Mutex<()>>);
+
+    impl Waiting for Hanging {
+        fn is_wanted(&self) -> bool {
+            true
+        }
+
+        fn done(self: Box<Self>, _: Result<Vec<SocketAddr>, Failure>) {
+            self.0.send(()).unwrap();
+            drop(self.1.lock());
+        }
+    }
+
+    #[test]
+    fn an_address_waits_for_no_lookup_that_hangs() {
+        let patience = Duration::from_secs(30);
+        let (entered, wait_until_entered) = mpsc::channel();
+        let held = Arc::new(Mutex::new(()));
+        let hold = held.lock().unwrap();
+        for _ in 0..MAX_THREADS {
+            look_up("localhost".into(), 1, Box::new(Hanging(entered.clone(), held.clone())));
+        }
+        for _ in 0..MAX_THREADS {
+            wait_until_entered.recv_timeout(patience).unwrap();
+        }
+        let (sender, receiver) = mpsc::channel();
+        for address in ["192.0.2.1", "2001:db8::1", "fe80::1%1"] {
+            look_up(address.into(), 5683, Box::new(Sender(sender.clone(), true)));
+            let addresses = receiver.recv_timeout(patience).unwrap().unwrap();
+            assert_eq!(addresses.len(), 1);
+            assert_eq!(addresses[0].port(), 5683);
+            assert!(address.starts_with(&addresses[0].ip().to_string()));
+        }
+        drop(hold);
     }
 
     #[test]
