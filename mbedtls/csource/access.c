@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What only the library's inner headers or inline functions show. */
+/* The first of them: it opens the structures for those after it. */
 #include "ssl_misc.h"
+
+#include "psa_crypto_invasive.h"
+#include "psa_crypto_random_impl.h"
 
 #include <string.h>
 
@@ -57,4 +61,55 @@ int mbed_cloud_connectivity_session_resumable(const mbedtls_ssl_session *session
 unsigned int mbed_cloud_connectivity_session_verify_result(const mbedtls_ssl_session *session)
 {
     return session->verify_result;
+}
+
+int mbed_cloud_connectivity_set_outgoing_cid(mbedtls_ssl_context *ssl, const unsigned char *cid, size_t size)
+{
+    mbedtls_ssl_transform *transform = ssl->transform_out;
+
+    if (transform == NULL || ssl->out_left != 0 || size > sizeof transform->out_cid) {
+        return MBEDTLS_ERR_SSL_BAD_INPUT_DATA;
+    }
+    if (size != 0) {
+        memcpy(transform->out_cid, cid, size);
+    }
+    transform->out_cid_len = (uint8_t) size;
+    /* Where the parts of a record stand depends on the length. */
+    mbedtls_ssl_update_out_pointers(ssl, transform);
+    return 0;
+}
+
+/* PSA's generator lives as long as the process: PSA is never shut down here. */
+static mbedtls_psa_random_context_t *generator;
+
+static void watched_entropy_init(mbedtls_entropy_context *entropy)
+{
+    mbedtls_entropy_init(entropy);
+    generator = (mbedtls_psa_random_context_t *) (void *) ((unsigned char *) entropy
+                                                           - offsetof(mbedtls_psa_random_context_t, entropy));
+}
+
+void mbed_cloud_connectivity_watch_entropy(void)
+{
+    /* Fails where another thread was faster and PSA runs already, which is as good. */
+    (void) mbedtls_psa_crypto_configure_entropy_sources(watched_entropy_init, mbedtls_entropy_free);
+}
+
+int mbed_cloud_connectivity_add_entropy_source(mbedtls_entropy_f_source_ptr source, void *argument)
+{
+    int code;
+
+    if (generator == NULL) {
+        return MBEDTLS_ERR_ENTROPY_NO_SOURCES_DEFINED;
+    }
+    code = mbedtls_entropy_add_source(&generator->entropy, source, argument, 0, MBEDTLS_ENTROPY_SOURCE_WEAK);
+    if (code != 0) {
+        return code;
+    }
+    code = mbedtls_mutex_lock(&generator->drbg.mutex);
+    if (code == 0) {
+        code = mbedtls_ctr_drbg_reseed(&generator->drbg, NULL, 0);
+        (void) mbedtls_mutex_unlock(&generator->drbg.mutex);
+    }
+    return code;
 }

@@ -44,5 +44,11 @@ int mbed_cloud_connectivity_resuming(const mbedtls_ssl_context *ssl);
 int mbed_cloud_connectivity_session_resumable(const mbedtls_ssl_session *session);
 /* The verdict that was kept with a session. */
 unsigned int mbed_cloud_connectivity_session_verify_result(const mbedtls_ssl_session *session);
+/* Replaces the Connection ID in the records that are sent; the session is established and its DTLS negotiated one. */
+int mbed_cloud_connectivity_set_outgoing_cid(mbedtls_ssl_context *ssl, const unsigned char *cid, size_t size);
+/* To be called before psa_crypto_init, so that sources of entropy can be added after it. */
+void mbed_cloud_connectivity_watch_entropy(void);
+/* Adds a source to those of PSA's random generator, and has it asked at once. */
+int mbed_cloud_connectivity_add_entropy_source(mbedtls_entropy_f_source_ptr source, void *argument);
 
 #endif

@@ -368,7 +368,8 @@ impl ClientConfig {
         self.trusted.as_deref().map_or(&[], CertificateChain::certificates)
     }
 
-    pub(crate) fn fingerprint(&self) -> &[u8; 32] {
+    /// A hash over all that decides whether a session made under one configuration is good under another: whom it trusts, who it is.
+    pub fn fingerprint(&self) -> &[u8; 32] {
         &self.fingerprint
     }
 

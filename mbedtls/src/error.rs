@@ -59,6 +59,8 @@ pub enum ErrorKind {
     ClientReconnect,
     /// A new session ticket arrived (TLS 1.3).
     NewSessionTicket,
+    /// Something is longer than the library's buffers, such as a chain of certificates.
+    TooLarge,
     /// Saved data is of another version or configuration of the library.
     VersionMismatch,
     /// The record number is used up; a new session is needed.
@@ -158,6 +160,7 @@ impl Error {
             raw::MBEDTLS_ERR_SSL_HELLO_VERIFY_REQUIRED => ErrorKind::HelloVerifyRequired,
             raw::MBEDTLS_ERR_SSL_CLIENT_RECONNECT => ErrorKind::ClientReconnect,
             raw::MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET => ErrorKind::NewSessionTicket,
+            raw::MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL => ErrorKind::TooLarge,
             raw::MBEDTLS_ERR_SSL_VERSION_MISMATCH => ErrorKind::VersionMismatch,
             raw::MBEDTLS_ERR_SSL_COUNTER_WRAPPING => ErrorKind::CounterWrapping,
             raw::MBEDTLS_ERR_SSL_FEATURE_UNAVAILABLE | raw::MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE => {

@@ -7,12 +7,14 @@
 //! - [`config::ClientConfig`]: what many sessions share. [`session::Session`]: one of them.
 //! - [`x509`] and [`pk`]: certificates, revocation lists, private keys.
 //! - [`verify`]: verdicts about a peer's certificates. [`error`]: errors, in numbers and words.
+//! - [`entropy`] adds to what random numbers come from.
 //! - [`random`] fills a buffer; [`version`] says what was linked.
 //!
 //! Threads: every type is [`Send`]; configurations, certificates and keys are [`Sync`] as well and are
 //! shared through [`std::sync::Arc`]. Functions block only in what the caller's transport does.
 
 pub mod config;
+pub mod entropy;
 pub mod error;
 mod layout;
 pub mod pk;
@@ -39,6 +41,8 @@ pub(crate) fn initialise() -> Result<(), Error> {
         return Ok(());
     }
     layout::check()?;
+    // SAFETY: no arguments; PSA does not run yet, or refuses.
+    unsafe { raw::mbed_cloud_connectivity_watch_entropy() };
     // SAFETY: no arguments; the function may be called again and, with MBEDTLS_THREADING_C, from any thread.
     let status = unsafe { raw::psa_crypto_init() };
     if status != 0 {

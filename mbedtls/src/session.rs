@@ -532,7 +532,7 @@ impl Session {
         if self.begun || self.offered {
             return Err(Error::BAD_INPUT);
         }
-        let content = unwrap_saved(saved, &self.binding)?;
+        let content = unwrap_saved(saved, &self.binding, SAVED_HEAD)?;
         let stored = Stored::new();
         // SAFETY: the session structure is initialised, pointer and length describe the content.
         Error::check(unsafe { raw::mbedtls_ssl_session_load(stored.0.as_ptr(), content.as_ptr(), content.len()) })?;
@@ -545,6 +545,95 @@ impl Session {
         Error::check(unsafe { raw::mbedtls_ssl_set_session(self.ssl.as_ptr(), stored.0.as_ptr()) })?;
         self.offered = true;
         Ok(())
+    }
+
+    /// Asks the server for a Connection ID, by which it knows this session when our address has changed (RFC 9146); none is
+    /// wanted in what we receive. Before the handshake, of a datagram session.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadInput`] on a stream, and once the handshake has begun.
+    pub fn ask_for_connection_id(&mut self) -> Result<(), Error> {
+        if self.begun || self.config.transport() != TransportKind::Datagram {
+            return Err(Error::BAD_INPUT);
+        }
+        // SAFETY: the context is valid; no bytes are read where the length is 0.
+        Error::check(unsafe {
+            raw::mbedtls_ssl_set_cid(self.ssl.as_ptr(), raw::MBEDTLS_SSL_CID_ENABLED as c_int, std::ptr::null(), 0)
+        })
+    }
+
+    /// The Connection ID that our records carry; nothing where none was agreed on.
+    pub fn connection_id(&self) -> Option<Vec<u8>> {
+        if !self.established || self.config.transport() != TransportKind::Datagram {
+            return None;
+        }
+        let (mut enabled, mut size) = (0, 0);
+        let mut bytes = [0; raw::MBEDTLS_SSL_CID_OUT_LEN_MAX as usize];
+        // SAFETY: the context is valid, and the buffer has room for the longest one.
+        let code =
+            unsafe { raw::mbedtls_ssl_get_peer_cid(self.ssl.as_ptr(), &mut enabled, bytes.as_mut_ptr(), &mut size) };
+        (code == 0 && enabled == raw::MBEDTLS_SSL_CID_ENABLED as c_int).then(|| bytes[..size].to_vec())
+    }
+
+    /// Puts another Connection ID into our records from now on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadInput`] before the handshake is done, on a stream, while a record waits, and for more than 32 bytes.
+    pub fn replace_connection_id(&mut self, id: &[u8]) -> Result<(), Error> {
+        if !self.is_established() || self.config.transport() != TransportKind::Datagram {
+            return Err(Error::BAD_INPUT);
+        }
+        // SAFETY: the context is valid and established; pointer and size describe the bytes, which are copied.
+        Error::check(unsafe { raw::mbed_cloud_connectivity_set_outgoing_cid(self.ssl.as_ptr(), id.as_ptr(), id.len()) })
+    }
+
+    /// The whole state of an established datagram session, for [`Session::restore`]. The session goes on.
+    ///
+    /// Once this session has written again, the saved state must not be used any more: its record numbers would be used twice.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadInput`] when the handshake is not done, on a stream, or while bytes wait inside the library; the session is
+    /// as before. Out of memory, which may end the session.
+    pub fn suspend(&mut self) -> Result<SavedSession, Error> {
+        if !self.is_established() || self.closing != Closing::Open {
+            return Err(Error::BAD_INPUT);
+        }
+        let mut size = 0;
+        // SAFETY: a null buffer of size 0 asks for the size, which is written to `size`.
+        let code = unsafe { raw::mbedtls_ssl_context_save(self.ssl.as_ptr(), null_mut(), 0, &mut size) };
+        if code != raw::MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL {
+            return Err(if code < 0 { Error::new(code) } else { Error::BAD_INPUT });
+        }
+        let mut content = Zeroizing::new(vec![0; size]);
+        let saved = {
+            // SAFETY: pointer and length describe `content`.
+            let code = unsafe {
+                raw::mbedtls_ssl_context_save(self.ssl.as_ptr(), content.as_mut_ptr(), content.len(), &mut size)
+            };
+            Error::check(code)?;
+            wrap_saved(&content, self.config.fingerprint(), CONTEXT_HEAD)?
+        };
+        // The library has taken the state out of the session.
+        // SAFETY: the context is set up and fresh; pointer and length describe `content`.
+        let code = unsafe { raw::mbedtls_ssl_context_load(self.ssl.as_ptr(), content.as_ptr(), content.len()) };
+        if code != 0 {
+            return Err(self.fail(code));
+        }
+        Ok(SavedSession(saved))
+    }
+
+    /// A session that goes on where [`Session::suspend`] left one, without a handshake.
+    ///
+    /// # Errors
+    /// When the data is damaged, or was saved by another version or under another trust or identity.
+    pub fn restore(config: Arc<ClientConfig>, saved: &[u8]) -> Result<Self, Error> {
+        let mut session = Self::new(config, ServerName::Unchecked)?;
+        let content = unwrap_saved(saved, session.config.fingerprint(), CONTEXT_HEAD)?;
+        // SAFETY: the context is set up and fresh; pointer and length describe the content.
+        Error::check(unsafe { raw::mbedtls_ssl_context_load(session.ssl.as_ptr(), content.as_ptr(), content.len()) })?;
+        (session.begun, session.established) = (true, true);
+        session.remember_peer();
+        Ok(session)
     }
 
     /// Goes on with the handshake. On an established session it does nothing.
@@ -759,6 +848,11 @@ impl Session {
         self.established && self.failed.is_none()
     }
 
+    /// What the session was made with.
+    pub fn config(&self) -> &Arc<ClientConfig> {
+        &self.config
+    }
+
     /// When [`Session::handshake`] is to be called again though nothing arrived: a retransmission of DTLS.
     pub fn deadline(&self) -> Option<Instant> {
         // SAFETY: the timer lives as long as the session, and no call of the library is running.
@@ -882,7 +976,7 @@ impl Session {
             self.ticket_arrived = false;
             // SAFETY: filled above.
             if unsafe { raw::mbed_cloud_connectivity_session_resumable(stored.0.as_ptr()) } == 1 {
-                self.saved = Some(wrap_saved(&stored.bytes()?, &self.binding)?);
+                self.saved = Some(wrap_saved(&stored.bytes()?, &self.binding, SAVED_HEAD)?);
             } else {
                 self.saved = Some(Zeroizing::new(Vec::new()));
             }
@@ -1048,10 +1142,12 @@ impl Drop for Stored {
 /// Magic and version of the form, before a SHA-256 over all that follows it: what a session is bound to, then the
 /// library's own form, which by itself would take damaged data for good.
 const SAVED_HEAD: &[u8; 8] = b"MCCTLS\0\x01";
+/// The same for the whole state of a datagram session.
+const CONTEXT_HEAD: &[u8; 8] = b"MCCDTLS\x01";
 
-fn wrap_saved(content: &[u8], binding: &[u8; 32]) -> Result<Zeroizing<Vec<u8>>, Error> {
+fn wrap_saved(content: &[u8], binding: &[u8; 32], head: &[u8; 8]) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(8 + 32 + 32 + content.len()));
-    bytes.extend_from_slice(SAVED_HEAD);
+    bytes.extend_from_slice(head);
     bytes.extend_from_slice(&[0; 32]);
     bytes.extend_from_slice(binding);
     bytes.extend_from_slice(content);
@@ -1060,9 +1156,9 @@ fn wrap_saved(content: &[u8], binding: &[u8; 32]) -> Result<Zeroizing<Vec<u8>>, 
     Ok(bytes)
 }
 
-fn unwrap_saved<'a>(saved: &'a [u8], binding: &[u8; 32]) -> Result<&'a [u8], Error> {
+fn unwrap_saved<'a>(saved: &'a [u8], binding: &[u8; 32], head: &[u8; 8]) -> Result<&'a [u8], Error> {
     let mismatch = Error::new(raw::MBEDTLS_ERR_SSL_VERSION_MISMATCH);
-    let rest = saved.strip_prefix(SAVED_HEAD).ok_or(mismatch)?;
+    let rest = saved.strip_prefix(head).ok_or(mismatch)?;
     if rest.len() < 64 {
         return Err(Error::BAD_INPUT);
     }
@@ -1098,14 +1194,14 @@ mod tests {
 
     #[test]
     fn saved_data_is_taken_only_as_it_was_and_where_it_belongs() {
-        let saved = wrap_saved(b"content", &[7; 32]).unwrap();
-        assert_eq!(unwrap_saved(&saved, &[7; 32]), Ok(&b"content"[..]));
-        assert!(unwrap_saved(&saved, &[8; 32]).is_err());
+        let saved = wrap_saved(b"content", &[7; 32], SAVED_HEAD).unwrap();
+        assert_eq!(unwrap_saved(&saved, &[7; 32], SAVED_HEAD), Ok(&b"content"[..]));
+        assert!(unwrap_saved(&saved, &[8; 32], SAVED_HEAD).is_err());
         for index in 0..saved.len() {
             let mut damaged = saved.to_vec();
             damaged[index] ^= 1;
-            assert!(unwrap_saved(&damaged, &[7; 32]).is_err(), "byte {index}");
-            assert!(unwrap_saved(&saved[..index], &[7; 32]).is_err(), "cut at {index}");
+            assert!(unwrap_saved(&damaged, &[7; 32], SAVED_HEAD).is_err(), "byte {index}");
+            assert!(unwrap_saved(&saved[..index], &[7; 32], SAVED_HEAD).is_err(), "cut at {index}");
         }
     }
 }

@@ -131,17 +131,33 @@ impl CertificateChain {
     /// # Errors
     /// When any certificate in it cannot be read, or there is none.
     pub fn parse(bytes: &[u8]) -> Result<Arc<Self>, Error> {
+        Self::parse_all(&[bytes])
+    }
+
+    /// Reads certificates that come one by one, each as for [`CertificateChain::parse`].
+    ///
+    /// # Errors
+    /// As for that function; an empty list is no chain.
+    pub fn parse_all<Part: AsRef<[u8]>>(parts: &[Part]) -> Result<Arc<Self>, Error> {
         initialise()?;
-        let input = Input::read(bytes, "CERTIFICATE")?;
         // The chain is freed by its Drop wherever this function leaves.
         let mut chain = Self { first: allocate(raw::mbedtls_x509_crt_init), certificates: Vec::new() };
-        // SAFETY: the chain is initialised, and pointer and length describe the input, terminated where it is PEM.
-        let code = unsafe { raw::mbedtls_x509_crt_parse(chain.first.as_ptr(), input.as_ptr(), input.len()) };
-        Error::check(code)?;
+        let mut expected = 0;
+        for part in parts {
+            let input = Input::read(part.as_ref(), "CERTIFICATE")?;
+            // SAFETY: the chain is initialised, and pointer and length describe the input, terminated where it is PEM.
+            let code = unsafe { raw::mbedtls_x509_crt_parse(chain.first.as_ptr(), input.as_ptr(), input.len()) };
+            Error::check(code)?;
+            // A positive code counts certificates that failed.
+            if code > 0 {
+                return Err(Error::new(raw::MBEDTLS_ERR_X509_INVALID_FORMAT));
+            }
+            expected += input.blocks.unwrap_or(1);
+        }
         // SAFETY: the chain was parsed, and lives as long as `chain`.
         chain.certificates = unsafe { certificates(chain.first.as_ptr()) };
-        // A positive code counts certificates that failed; a cut one is silently left out.
-        if code > 0 || input.blocks.is_some_and(|blocks| blocks != chain.certificates.len()) {
+        // A cut one is silently left out.
+        if expected == 0 || expected != chain.certificates.len() {
             return Err(Error::new(raw::MBEDTLS_ERR_X509_INVALID_FORMAT));
         }
         Ok(Arc::new(chain))

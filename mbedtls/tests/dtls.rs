@@ -99,6 +99,52 @@ fn a_session_is_made_over_datagrams_of_which_some_are_lost() {
     }
 }
 
+fn read_one(session: &mut Session, socket: &mut Datagrams, buffer: &mut [u8]) -> Read {
+    let begin = Instant::now();
+    loop {
+        assert!(begin.elapsed() < PATIENCE);
+        match session.read(socket, buffer).unwrap() {
+            Read::WantRead => std::thread::sleep(Duration::from_millis(1)),
+            other => return other,
+        }
+    }
+}
+
+#[test]
+fn a_session_goes_on_from_its_saved_state_and_from_no_other() {
+    let pki = Pki::new(Key::Ec);
+    let mut server = Server::openssl(&pki, "server", &["-dtls1_2"]);
+    let config = client(&pki);
+    let mut session = Session::new(config.clone(), ServerName::Unchecked).unwrap();
+    session.ask_for_connection_id().unwrap();
+    assert!(session.suspend().is_err(), "there is nothing yet");
+    let mut socket = Datagrams::new(server.port);
+    handshake(&mut session, &mut socket).unwrap();
+    assert!(session.ask_for_connection_id().is_err(), "too late");
+    assert_eq!(session.connection_id(), None, "this server has none");
+    let first = session.suspend().unwrap();
+    let mut buffer = [0; 100];
+    assert_eq!(session.write(&mut socket, b"one\n"), Ok(Write::Done(4)), "the session itself goes on");
+    server.say(b"eno\n");
+    assert_eq!(read_one(&mut session, &mut socket, &mut buffer), Read::Data { size: 4, end_of_record: true });
+    let saved = session.suspend().unwrap();
+    drop(session);
+
+    for (index, kept) in [&first, &saved].into_iter().enumerate() {
+        for cut in [0, 1, 8, 40, 72, 73, kept.as_ref().len() - 1] {
+            assert!(Session::restore(config.clone(), &kept.as_ref()[..cut]).is_err(), "{index}: cut at {cut}");
+        }
+    }
+    assert!(Session::restore(client(&Pki::new(Key::Ec)), saved.as_ref()).is_err(), "another trust");
+    let mut session = Session::restore(config, saved.as_ref()).unwrap();
+    assert_eq!(session.handshake(&mut socket), Ok(Handshake::Done));
+    assert_eq!(session.peer_certificates().len(), 1);
+    assert_eq!(session.write(&mut socket, b"two\n"), Ok(Write::Done(4)));
+    server.say(b"owt\n");
+    assert_eq!(read_one(&mut session, &mut socket, &mut buffer), Read::Data { size: 4, end_of_record: true });
+    assert_eq!(&buffer[..4], b"owt\n");
+}
+
 #[test]
 fn rubbish_among_datagrams_is_ignored() {
     let pki = Pki::new(Key::Ec);
