@@ -823,6 +823,15 @@ void mcc_log_set(mcc_log_callback_t callback,
                  void *argument,
                  int32_t level);
 
+// Says whom the sessions of a TLS or DTLS configuration of the PAL are for: the name is sent to the server (SNI), and the server's
+// certificate has to be for it. `configuration` is a `palTLSConfHandle_t`; the name is copied; null: no name, as without this call.
+//
+// Counts for sessions whose first `pal_handShake` comes later. Any thread. Returns a `palStatus_t`: 0 for success,
+// `PAL_ERR_INVALID_ARGUMENT` (-15) for no configuration, an empty name, one of more than 255 bytes or that is not UTF-8. Only in a
+// library that is built with the PAL functions.
+int32_t mcc_pal_set_server_name(size_t configuration,
+                                const char *name);
+
 // The kind of failure that a status is.
 //
 // Any thread, any time. A number that is no status counts as `MCC_CLASS_ARGUMENT`.

@@ -1,4 +1,4 @@
-/* The socket functions of the client's platform abstraction layer (PAL), for programs that have no PAL headers of their own.
+/* The socket and TLS functions of the client's platform abstraction layer (PAL), for programs that have no PAL headers of their own.
  *
  * Made from src/ffi/pal by cbindgen: change it there, then run `script/header`.
  * SPDX-License-Identifier: Apache-2.0
@@ -242,6 +242,14 @@ typedef enum {
     PAL_SOL_IPPROTO_IPV6 = 1,
 } palSocketOptionLevelName_t;
 
+// What carries the records.
+typedef enum {
+    // TLS, over TCP.
+    PAL_TLS_MODE = 0,
+    // DTLS, over UDP.
+    PAL_DTLS_MODE = 1,
+} palTLSTransportMode_t;
+
 // What a function returns: one of `palError_t`.
 typedef int32_t palStatus_t;
 
@@ -303,6 +311,47 @@ typedef void *palSocket_t;
 // Tells of a condition of a socket: something to read, room to write after there was none, the end of a connect, the peer's end, an
 // error. Called from the layer's own thread, with the argument that was given with it. Any function may be called from it.
 typedef void (*palAsyncSocketCallback_t)(void *argument);
+
+// A configuration. 0 is none.
+typedef size_t palTLSConfHandle_t;
+
+// What the records go over.
+typedef struct {
+    // A socket of this layer.
+    palSocket_t socket;
+    // The peer's address; null with a connected socket.
+    palSocketAddress_t *socketAddress;
+    // Its size: 16 (IPv4) or 28 (IPv6) and more.
+    palSocketLength_t addressLength;
+    // One of `palTLSTransportMode_t`, that of the configuration.
+    palTLSTransportMode_t transportationMode;
+} palTLSSocket_t;
+
+// Tells that a retransmission is due: call `pal_handShake` again. From the layer's own thread, with the argument that was given.
+typedef void (*palSocketCallback_f)(void *argument);
+
+// Bytes that are only read.
+typedef struct {
+    // The first of them.
+    const void *buffer;
+    // How many.
+    uint32_t size;
+} palTLSBuffer_t;
+
+// A certificate or several, DER or PEM. What follows one in DER is not looked at.
+typedef palTLSBuffer_t palX509_t;
+
+// A list of revoked certificates, DER or PEM.
+typedef palTLSBuffer_t palX509CRL_t;
+
+// A private key: SEC 1 or PKCS#8, DER or PEM. What follows it in DER is not looked at.
+typedef palTLSBuffer_t palPrivateKey_t;
+
+// A session. 0 is none.
+typedef size_t palTLSHandle_t;
+
+// Gives random bytes: at most `len` of them to `output`, how many to `olen`; 0 for success. The first argument is null.
+typedef int (*palEntropySource_f)(void *data, unsigned char *output, size_t len, size_t *olen);
 
 // The first number of the errors of sockets.
 #define PAL_ERR_SOCKET_ERROR_BASE -65536
@@ -653,6 +702,218 @@ palStatus_t pal_sendTo(palSocket_t socket,
                        const palSocketAddress_t *to,
                        palSocketLength_t toLength,
                        size_t *bytesSent);
+
+// Makes TLS ready; configurations and sessions do so themselves where it was not called. Where the application has a Mbed TLS of its
+// own with a clock that can be replaced (`mbedtls_platform_set_time`), that one gets `pal_osGetTime` for a clock, as it always did.
+//
+// Any thread, any number of times. Errors: `PAL_ERR_NO_MEMORY`, `PAL_ERR_GENERIC_FAILURE` (the system gives no random bytes).
+palStatus_t pal_initTLSLibrary(void);
+
+// Ends nothing: configurations and sessions that are not freed go on, and so does what is kept to be resumed.
+//
+// Any thread, any number of times.
+palStatus_t pal_cleanupTLS(void);
+
+// Not supported, as it never was: use `mcc_log_set`, and `pal_sslSetDebugging` for one configuration.
+//
+// Any thread. Always `PAL_ERR_NOT_SUPPORTED`.
+palStatus_t pal_sslDebugging(uint8_t turnOn);
+
+// Makes an empty configuration, for TLS or DTLS.
+//
+// What the functions below give to it is copied. They may come in any order, before or after `pal_initTLS`: a session takes what
+// stands there at its first `pal_handShake`. `*palTLSConf` is written on success only; `pal_tlsConfigurationFree` frees it.
+//
+// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null, an unknown mode).
+palStatus_t pal_initTLSConfiguration(palTLSConfHandle_t *palTLSConf,
+                                     palTLSTransportMode_t transportationMode);
+
+// Frees a configuration and sets the caller's variable to 0. Its retransmission callback does not run when this returns, and will not
+// begin, unless this is that callback.
+//
+// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null, no configuration, or sessions of it are not freed: free them first).
+palStatus_t pal_tlsConfigurationFree(palTLSConfHandle_t *palTLSConf);
+
+// Says what the sessions' records go over: a socket of this layer, and the peer's address. What the pointers lead to is copied.
+//
+// A DTLS session can be given another socket at any time; with a Connection ID its peer still knows it. Datagrams that do not come
+// from the peer's address are not looked at.
+//
+// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null, no configuration, a mode that is not the configuration's, a socket of the
+// other kind), `PAL_ERR_SOCKET_INVALID_VALUE` (no socket of this layer, an address length too short),
+// `PAL_ERR_SOCKET_INVALID_ADDRESS_FAMILY`.
+palStatus_t pal_tlsSetSocket(palTLSConfHandle_t palTLSConf,
+                             palTLSSocket_t *socket);
+
+// Has `callback` called with `argument` when a retransmission of a DTLS handshake is due: call `pal_handShake` again then. Without
+// one the socket's own callback tells of it. Null ends it: the earlier one does not run when this returns, and will not begin,
+// unless this is that callback.
+//
+// Any thread. Where there is no such configuration nothing happens.
+void pal_setDTLSSocketCallback(palTLSConfHandle_t palTLSConf,
+                               palSocketCallback_f callback,
+                               void *argument);
+
+// Sets the first and the longest time between retransmissions in a DTLS handshake, in milliseconds; 1,000 and 60,000 unless set. When
+// the longest one is over too, `pal_handShake` says `PAL_ERR_TLS_TIMEOUT`. TLS retransmits nothing.
+//
+// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (no configuration, 0, or the first longer than the longest).
+palStatus_t pal_setHandShakeTimeOut(palTLSConfHandle_t palTLSConf,
+                                    uint32_t minTimeout,
+                                    uint32_t maxTimeout);
+
+// Sets whom to trust: CA certificates, and certificates that they have revoked (null: none are). Both are copied.
+//
+// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null or empty, no configuration), `PAL_ERR_TLS_FAILED_TO_PARSE_CERT`,
+// `PAL_ERR_NO_MEMORY`.
+palStatus_t pal_setCAChain(palTLSConfHandle_t palTLSConf,
+                           palX509_t *caChain,
+                           palX509CRL_t *caCRL);
+
+// Fills `*privateKey` with a key's buffer and its size. Nothing is copied or allocated, and nothing has to be freed.
+//
+// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null, a size that does not fit).
+palStatus_t pal_initPrivateKey(const void *buf,
+                               size_t buf_size,
+                               palPrivateKey_t *privateKey);
+
+// Sets the key of the own certificate. It is copied, and wiped when it is not used any more.
+//
+// Whether it fits the certificate shows at the first `pal_handShake`. Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null or empty,
+// no configuration), `PAL_ERR_TLS_FAILED_TO_PARSE_KEY`, `PAL_ERR_NO_MEMORY`.
+palStatus_t pal_setOwnPrivateKey(palTLSConfHandle_t palTLSConf,
+                                 palPrivateKey_t *privateKey);
+
+// Adds a certificate to the own chain: the own one first, then each that has signed the one before it. It is copied.
+//
+// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null or empty, no configuration), `PAL_ERR_TLS_FAILED_TO_PARSE_CERT`,
+// `PAL_ERR_NO_MEMORY`.
+palStatus_t pal_setOwnCertChain(palTLSConfHandle_t palTLSConf,
+                                palX509_t *ownCert);
+
+// Sets a pre-shared key of 1 to 32 bytes and its identity of 1 to 128, which are offered in place of certificates. Both are copied;
+// the key is wiped when it is not used any more.
+//
+// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null, other sizes, no configuration).
+palStatus_t pal_setPSK(palTLSConfHandle_t palTLSConf,
+                       const unsigned char *identity,
+                       uint32_t maxIdentityLenInBytes,
+                       const unsigned char *psk,
+                       uint32_t maxPskLenInBytes);
+
+// Has sessions kept, and kept ones used: those of TLS to be resumed, those of DTLS with a Connection ID to go on without a handshake.
+// Off unless set. Off, for DTLS, also forgets the latest session that is kept in memory.
+//
+// They are kept by the host's `kcm_item_*` functions where those are linked in, else in memory. Any thread. Where there is no such
+// configuration nothing happens.
+void pal_enableSslSessionStoring(palTLSConfHandle_t palTLSConf,
+                                 bool enable);
+
+// Has the log tell more of a configuration's handshakes: 0 no, else yes. The log is where `mcc_log_set` says.
+//
+// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (no configuration).
+palStatus_t pal_sslSetDebugging(palTLSConfHandle_t palTLSConf, uint8_t turnOn);
+
+// Writes the state of the latest DTLS session with a Connection ID to the host's storage, from where a later process goes on with it;
+// without storage it stays in memory, where it is anyway. What was stored is deleted when it is used, and when the session sends
+// anything after this: no record number is used twice.
+//
+// Any thread.
+void pal_store_cid(void);
+
+// Forgets the latest DTLS session with a Connection ID, in memory and in the host's storage. A session that uses it goes on, and is
+// not kept.
+//
+// Any thread.
+void pal_remove_cid(void);
+
+// Whether there is a DTLS session with a Connection ID that goes on or can go on, in memory or in the host's storage.
+//
+// Any thread.
+bool pal_is_cid_available(void);
+
+// Replaces the Connection ID in the records that an established DTLS session sends, by one of 0 to 32 bytes, which are copied.
+//
+// Any thread. Nothing happens where there is no such session, where it has no Connection ID, or with another size.
+void pal_set_cid_value(palTLSHandle_t palTLSHandle,
+                       palTLSConfHandle_t palTLSConf,
+                       const uint8_t *data_ptr,
+                       size_t data_len);
+
+// Writes the Connection ID of a session to the log. Any thread.
+void pal_print_cid(palTLSHandle_t palTLSHandle);
+
+// Adds a source of random bytes, for the rest of the process. It is asked now and whenever the generator is seeded again, from any
+// thread, and must not call functions of TLS. Its bytes are mixed with the system's: a source that fails or lies does no harm. The
+// same source is added once, however often it is given.
+//
+// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null), `PAL_ERR_GENERIC_FAILURE` (no room for more, which are 19).
+palStatus_t pal_addEntropySource(palEntropySource_f entropyCallback);
+
+// Makes a session of a configuration; nothing is sent yet. `is_server_ping`: it only finds out whether the server answers, and never
+// goes on with a kept DTLS session.
+//
+// `*palTLSHandle` is written on success only; `pal_freeTLS` frees the session. Any thread.
+//
+// Errors: `PAL_ERR_INVALID_ARGUMENT` (null, no configuration).
+palStatus_t pal_initTLS(palTLSConfHandle_t palTLSConf,
+                        palTLSHandle_t *palTLSHandle,
+                        bool is_server_ping);
+
+// Frees a session and sets the caller's variable to 0.
+//
+// An established session first says close_notify to its peer, once and without waiting, if its socket is still open; not one that is
+// kept, which goes on in a later session. Keys are wiped. Any thread; a call on the session that another thread has begun ends first.
+//
+// Errors: `PAL_ERR_INVALID_ARGUMENT` (null, no session: 0, freed before, unknown).
+palStatus_t pal_freeTLS(palTLSHandle_t *palTLSHandle);
+
+// Goes on with the handshake over the socket of `pal_tlsSetSocket`; on an established session it does nothing. Call it again on each
+// callback until it says something other than want-read or want-write.
+//
+// With `pal_enableSslSessionStoring` a kept session is resumed, and a kept DTLS session with a Connection ID goes on without any
+// traffic; not with `skipResume`. Where the server's certificates were good only at the time that the server told, the call that
+// finds this out says want-read, and the socket's callback comes; the next call tells that time to the host's clock.
+//
+// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (no session, not its configuration), `PAL_ERR_TLS_WANT_READ`,
+// `PAL_ERR_TLS_WANT_WRITE`, `PAL_ERR_TLS_FAILED_TO_SET_CERT` (own certificate and key do not belong together, or one is missing),
+// `PAL_ERR_TLS_BAD_INPUT_DATA` (no socket was set), `PAL_ERR_X509_CERT_VERIFY_FAILED` (`pal_sslGetVerifyResultExtended` tells why),
+// `PAL_ERR_SSL_FATAL_ALERT_MESSAGE` (also a connection that was reset), `PAL_ERR_TLS_SSL_VERSION_MISMATCH`, `PAL_ERR_TLS_TIMEOUT`
+// (DTLS), `PAL_ERR_NO_MEMORY` (also a certificate larger than the buffers), `PAL_ERR_GENERIC_FAILURE`. After any but the first
+// five the session is over, and says the same again.
+palStatus_t pal_handShake(palTLSHandle_t palTLSHandle,
+                          palTLSConfHandle_t palTLSConf,
+                          bool skipResume);
+
+// Reads bytes of one record. Read until want-read: the callback tells of nothing that was there before.
+//
+// `*actualLen` is written on success only. Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null, no session),
+// `PAL_ERR_TLS_WANT_READ`, `PAL_ERR_TLS_WANT_WRITE`, `PAL_ERR_TLS_PEER_CLOSE_NOTIFY`, `PAL_ERR_END_OF_FILE` (the stream ended
+// without that; also no room to read to), `PAL_ERR_TLS_BAD_INPUT_DATA` (not established), `PAL_ERR_SSL_FATAL_ALERT_MESSAGE`,
+// `PAL_ERR_TIMEOUT_EXPIRED`, `PAL_ERR_NO_MEMORY`, `PAL_ERR_GENERIC_FAILURE`.
+palStatus_t pal_sslRead(palTLSHandle_t palTLSHandle,
+                        void *buffer,
+                        uint32_t len,
+                        uint32_t *actualLen);
+
+// Writes bytes as one record. What is more than a record takes is left for the next call on TLS, and refused on DTLS.
+//
+// After want-write the record is made, and the callback tells when to call again, with the same bytes: they go out once.
+// `*bytesWritten` is written on success only. Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null, no session, not its
+// configuration), `PAL_ERR_TLS_WANT_WRITE`, `PAL_ERR_TLS_BAD_INPUT_DATA` (not established, other bytes than those that wait, too
+// many for a datagram), `PAL_ERR_NO_MEMORY`, `PAL_ERR_GENERIC_FAILURE` (also a socket that was closed).
+palStatus_t pal_sslWrite(palTLSHandle_t palTLSHandle,
+                         palTLSConfHandle_t palTLSConf,
+                         const void *buffer,
+                         uint32_t len,
+                         uint32_t *bytesWritten);
+
+// Tells why the server's certificates were not accepted: `*verifyResult` is 0, or the `PAL_ERR_X509_BADCERT_*` of all reasons, or-ed.
+// A reason that has no such name is `PAL_ERR_X509_BADCERT_NOT_TRUSTED`.
+//
+// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null, no session), `PAL_ERR_X509_CERT_VERIFY_FAILED` (there is a reason).
+palStatus_t pal_sslGetVerifyResultExtended(palTLSHandle_t palTLSHandle,
+                                           int32_t *verifyResult);
 
 #ifdef __cplusplus
 }  // extern "C"

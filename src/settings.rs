@@ -49,6 +49,22 @@ pub const PAL_DEFAULT_RTT_ESTIMATE: u8 = generated::PAL_DEFAULT_RTT_ESTIMATE as 
 /// Seconds between messages (`PAL_DEFAULT_STAGGER_ESTIMATE`); 0 unless configured.
 #[cfg(feature = "pal")]
 pub const PAL_DEFAULT_STAGGER_ESTIMATE: u16 = generated::PAL_DEFAULT_STAGGER_ESTIMATE as u16;
+/// The suite that the PAL's TLS prefers (`PAL_TLS_CIPHER_SUITE`), by IANA's number; ECDHE-ECDSA-AES128-CCM-8 unless configured.
+#[cfg(feature = "pal")]
+pub const PAL_TLS_CIPHER_SUITE: u16 = match generated::PAL_TLS_CIPHER_SUITE {
+    generated::PAL_TLS_PSK_WITH_AES_128_CCM_8_SUITE => 0xC0A8,
+    generated::PAL_TLS_PSK_WITH_AES_256_CCM_8_SUITE => 0xC0A9,
+    generated::PAL_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256_SUITE => 0xC02B,
+    generated::PAL_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384_SUITE => 0xC02C,
+    generated::PAL_TLS_ECDHE_ECDSA_WITH_ARIA_128_GCM_SHA256_SUITE => 0xC05C,
+    _ => 0xC0AE,
+};
+/// Whether the PAL's TLS offers that suite alone (`PAL_TLS_ONLY_CIPHER_SUITE`); no unless configured.
+#[cfg(feature = "pal")]
+pub const PAL_TLS_ONLY_CIPHER_SUITE: bool = generated::PAL_TLS_ONLY_CIPHER_SUITE != 0;
+/// Whether the PAL's TLS offers version 1.3 beside 1.2 (`PAL_TLS_1_3`); no unless configured.
+#[cfg(feature = "pal")]
+pub const PAL_TLS_1_3: bool = generated::PAL_TLS_1_3 != 0;
 /// Whether lookups by the PAL give addresses of IPv4, and of IPv6 (`PAL_NET_DNS_IP_SUPPORT`); both unless configured.
 #[cfg(feature = "pal")]
 pub const PAL_DNS_FAMILIES: (bool, bool) = (

@@ -155,7 +155,20 @@ impl fmt::Debug for Alert {
 }
 
 /// A session saved to be resumed. It holds key material, and is wiped when it is dropped.
+#[derive(Clone)]
 pub struct SavedSession(Zeroizing<Vec<u8>>);
+
+impl SavedSession {
+    /// Takes over the bytes of one that was stored. Whether they still are one shows when it is used.
+    pub fn from_bytes(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(bytes)
+    }
+
+    /// Hands its bytes out.
+    pub fn into_bytes(self) -> Zeroizing<Vec<u8>> {
+        self.0
+    }
+}
 
 impl AsRef<[u8]> for SavedSession {
     fn as_ref(&self) -> &[u8] {
@@ -982,6 +995,11 @@ impl Session {
             }
         }
         Ok(self.saved.as_ref().filter(|saved| !saved.is_empty()).map(|saved| SavedSession(saved.clone())))
+    }
+
+    /// Whether a ticket arrived that no [`Session::save`] has taken yet (TLS 1.3).
+    pub fn has_new_ticket(&self) -> bool {
+        self.ticket_arrived
     }
 
     /// Runs the library with the transport in its hands for just this time.

@@ -24,6 +24,9 @@ pub type PalSettings = BTreeMap<String, Setting<PalValue>>;
 
 /// Not among the values in force by default: without it, names are resolved synchronously (0).
 pub(crate) const DNS_API_VERSION: &str = "PAL_DNS_API_VERSION";
+/// Ours, not the client's: whether TLS 1.3 is offered too, and whether the configured suite is the only one offered. Off by default.
+const TLS_1_3: &str = "PAL_TLS_1_3";
+const ONLY_CIPHER_SUITE: &str = "PAL_TLS_ONLY_CIPHER_SUITE";
 const CIPHER_SUITE: &str = "PAL_TLS_CIPHER_SUITE";
 const MAX_INTERFACES: &str = "PAL_MAX_SUPORTED_NET_INTERFACES";
 const RTT_ESTIMATE: &str = "PAL_DEFAULT_RTT_ESTIMATE";
@@ -39,7 +42,9 @@ static DEFAULTS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     let in_force = abi["configuration_in_force"].as_object().into_iter().flatten();
     let mut defaults: BTreeMap<String, String> =
         in_force.filter_map(|(name, text)| Some((name.clone(), text.as_str()?.to_string()))).collect();
-    defaults.entry(DNS_API_VERSION.to_string()).or_insert_with(|| "0".to_string());
+    for name in [DNS_API_VERSION, TLS_1_3, ONLY_CIPHER_SUITE] {
+        defaults.entry(name.to_string()).or_insert_with(|| "0".to_string());
+    }
     defaults
 });
 
@@ -105,7 +110,8 @@ fn check(name: &str, found: &Found, number: Option<i128>, errors: &mut Vec<Error
     }
     let suites: Vec<(&str, i128)> = DEFAULTS
         .keys()
-        .filter(|name| name.starts_with("PAL_TLS_") && name.ends_with("_SUITE") && *name != CIPHER_SUITE)
+        .filter(|name| name.starts_with("PAL_TLS_") && name.ends_with("_SUITE"))
+        .filter(|name| ![CIPHER_SUITE, ONLY_CIPHER_SUITE].contains(&name.as_str()))
         .filter_map(|name| Some((name.as_str(), default_number(name)?)))
         .collect();
     let must = match (name, number) {
@@ -117,6 +123,8 @@ fn check(name: &str, found: &Found, number: Option<i128>, errors: &mut Vec<Error
         (DNS_API_VERSION, Some(_)) => {
             "0 (synchronous), 1 (asynchronous) or 3 (asynchronous, with cancelling)".to_string()
         }
+        (TLS_1_3 | ONLY_CIPHER_SUITE, Some(0 | 1)) => return,
+        (TLS_1_3 | ONLY_CIPHER_SUITE, Some(_)) => "0 or 1".to_string(),
         (CIPHER_SUITE, Some(suite)) if suites.iter().any(|(_, number)| *number == suite) => return,
         (CIPHER_SUITE, Some(_)) => {
             format!("one of {}", suites.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "))

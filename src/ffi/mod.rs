@@ -13,12 +13,16 @@ pub mod connection_status;
 pub mod context;
 pub mod event;
 mod handle;
+#[cfg(feature = "pal")]
+mod host;
 pub mod keepalive;
 pub mod log;
 /// cbindgen:ignore
 #[cfg(feature = "pal")]
 pub mod pal;
 mod pointer;
+#[cfg(feature = "pal")]
+pub mod server_name;
 pub mod status;
 pub mod version;
 

@@ -59,6 +59,23 @@ pub(super) unsafe fn room<'a>(pointer: *mut u8, size: usize) -> Result<&'a mut [
     Ok(unsafe { std::slice::from_raw_parts_mut(pointer.cast(), size) })
 }
 
+/// The bytes at `pointer`, to be written; what stands there counts as initialised.
+///
+/// # Safety
+/// If `pointer` is not null, `size` bytes can be written there while the slice lives, and nothing else uses them.
+#[cfg(feature = "pal")]
+pub(super) unsafe fn buffer<'a>(pointer: *mut u8, size: usize) -> Result<&'a mut [u8], Status> {
+    if pointer.is_null() {
+        return Err(Status::NullPointer);
+    }
+    if size > isize::MAX as usize {
+        return Err(Status::InvalidArgument);
+    }
+    // SAFETY: not null, and writable by the caller's promise; the size fits an allocation; memory of a C program is no Rust value
+    // that could be uninitialised.
+    Ok(unsafe { std::slice::from_raw_parts_mut(pointer, size) })
+}
+
 /// The value at `pointer`, which need not be aligned.
 ///
 /// # Safety

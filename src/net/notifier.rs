@@ -2,13 +2,14 @@
 
 use super::process::Process;
 use super::reactor::{Reactor, Readiness, Registrar, Waker};
-use super::{gate, thread};
+use super::{clock, gate, thread};
 use crate::error::Failure;
 use crate::{log, panic};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Something to be done on the thread.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -18,6 +19,8 @@ pub struct Notifier {
     registrar: Registrar,
     waker: Arc<Waker>,
     jobs: Mutex<VecDeque<Job>>,
+    /// By their times; the number tells those of the same time apart.
+    timed: Mutex<BTreeMap<(Duration, u64), Job>>,
     ending: AtomicBool,
     thread: Mutex<Option<JoinHandle<()>>>,
     process: Process,
@@ -31,6 +34,7 @@ impl Notifier {
             registrar: reactor.registrar().clone(),
             waker: reactor.waker(),
             jobs: Mutex::default(),
+            timed: Mutex::default(),
             ending: AtomicBool::new(false),
             thread: Mutex::default(),
             process: Process::this(),
@@ -60,6 +64,20 @@ impl Notifier {
         self.waker.wake();
     }
 
+    /// Hands it something to do once this much time is over.
+    pub fn post_after(&self, delay: Duration, job: Job) {
+        let at = clock::now() + delay;
+        let mut timed = lock(&self.timed);
+        let number = timed.range((at, 0)..=(at, u64::MAX)).next_back().map_or(0, |((_, last), _)| last + 1);
+        timed.insert((at, number), job);
+        let is_first = timed.keys().next() == Some(&(at, number));
+        drop(timed);
+        // The thread waits for the earliest.
+        if is_first {
+            self.waker.wake();
+        }
+    }
+
     /// Ends it: nothing begins on it any more. What is left to do is dropped. Gives the thread, which goes on to the end of a callback,
     /// to the first who asks.
     pub fn end(&self) -> Option<Leaving> {
@@ -67,14 +85,16 @@ impl Notifier {
         self.waker.wake();
         // Dropped without the lock.
         let left = std::mem::take(&mut *lock(&self.jobs));
-        drop(left);
+        let timed = std::mem::take(&mut *lock(&self.timed));
+        drop((left, timed));
         lock(&self.thread).take().map(|thread| Leaving { thread, process: self.process })
     }
 
     fn run(&self, mut reactor: Reactor, ready: impl Fn(Readiness)) {
         let mut events = Vec::new();
         while !self.is_ending() {
-            if let Err(failure) = reactor.wait(None, &mut events) {
+            let deadline = lock(&self.timed).keys().next().map(|(at, _)| *at);
+            if let Err(failure) = reactor.set_deadline(deadline).and_then(|()| reactor.wait(None, &mut events)) {
                 log::error(format_args!("no socket calls back any more: {failure}"));
                 return;
             }
@@ -84,8 +104,21 @@ impl Notifier {
                 }
                 panic::guard((), || ready(readiness));
             }
+            self.take_due();
             self.run_jobs();
         }
+    }
+
+    /// Makes jobs of those whose time has come.
+    fn take_due(&self) {
+        let mut timed = lock(&self.timed);
+        if timed.is_empty() {
+            return;
+        }
+        let later = timed.split_off(&(clock::now(), u64::MAX));
+        let due = std::mem::replace(&mut *timed, later);
+        drop(timed);
+        lock(&self.jobs).extend(due.into_values());
     }
 
     /// Runs the jobs that are there now, and none that they bring about: sockets have their turn in between.
@@ -140,6 +173,25 @@ mod tests {
     use std::time::Duration;
 
     const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn jobs_wait_for_their_time_and_those_of_one_time_keep_their_order() {
+        let (sender, receiver) = mpsc::channel();
+        let notifier = Notifier::start("mcc-test", |_| {}).unwrap();
+        let begin = std::time::Instant::now();
+        for (delay_ms, name) in [(60, 'c'), (0, 'a'), (30, 'b'), (600_000, 'x')] {
+            let sender = sender.clone();
+            let job = Box::new(move || sender.send(name).unwrap());
+            notifier.post_after(Duration::from_millis(delay_ms), job);
+        }
+        for name in ['a', 'b', 'c'] {
+            assert_eq!(receiver.recv_timeout(PATIENCE), Ok(name));
+        }
+        assert!(begin.elapsed() >= Duration::from_millis(60));
+        notifier.end();
+        drop(sender);
+        assert!(receiver.recv_timeout(PATIENCE).is_err(), "what is left is dropped");
+    }
 
     #[test]
     fn descriptors_and_jobs_run_on_its_thread_until_it_ends() {

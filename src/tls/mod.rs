@@ -3,7 +3,13 @@
 //! Nothing outside this module and that crate names Mbed TLS. It knows nothing of sockets and of CoAP: bytes and time are handed in.
 
 mod config;
+#[cfg(feature = "pal")]
+pub mod pal;
+#[cfg(feature = "pal")]
+pub mod secure_time;
 mod session;
+#[cfg(feature = "pal")]
+pub mod store;
 pub mod time;
 mod verify;
 

@@ -1,20 +1,13 @@
-//! What `abi/pal.json` says of the part that is built, and what it would say if something of it were different.
+//! What `abi/pal.json` says, and what it would say if something of it were different.
 //!
 //! For the tests of the library (src/ffi/pal/tests.rs) and for those of its header (tests/pal_abi.rs).
 
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Everything in abi/pal.json counts but these names. What becomes built is struck out here.
-const NOT_BUILT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/abi/pal-not-built.txt"));
+use std::collections::BTreeMap;
 
 pub fn json() -> Value {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/abi/pal.json"));
     serde_json::from_str(text).expect("abi/pal.json is JSON")
-}
-
-pub fn not_built() -> BTreeSet<&'static str> {
-    NOT_BUILT.lines().collect()
 }
 
 /// The types of a function or of a function pointer, in C.
@@ -100,6 +93,8 @@ pub struct Enum {
 pub struct Facts {
     pub functions: BTreeMap<String, Prototype>,
     pub structs: BTreeMap<String, Struct>,
+    /// Other names of structures, which stand among the typedefs too: whose, and their size.
+    pub aliases: BTreeMap<String, (String, i64)>,
     pub typedefs: BTreeMap<String, Typedef>,
     pub enums: BTreeMap<String, Enum>,
     /// The places within an address, by its family.
@@ -135,12 +130,12 @@ impl Facts {
             }
         }
         let mut structs = BTreeMap::new();
+        let mut aliases = BTreeMap::new();
         let mut layouts = BTreeMap::new();
         for (name, fact) in counted(json, "structs") {
             let size = number(&fact["size"]);
             if let Some(other) = fact.get("alias_of") {
-                let typedef = &typedefs[&name];
-                assert_eq!((&*typedef.kind, typedef.size), (string(other), Some(size)), "{name} is named twice");
+                aliases.insert(name, (string(other).to_owned(), size));
                 continue;
             }
             structs.insert(name, Struct { size, fields: items(&fact["fields"]).map(field).collect() });
@@ -154,7 +149,7 @@ impl Facts {
         });
         let configuration = entries(&json["configuration_in_force"]);
         let configuration = configuration.map(|(name, value)| (name.clone(), string(value).to_owned())).collect();
-        Self { functions, structs, typedefs, enums: enums.collect(), layouts, configuration }
+        Self { functions, structs, aliases, typedefs, enums: enums.collect(), layouts, configuration }
     }
 }
 
@@ -271,12 +266,9 @@ fn other_types(kind: &str) -> Vec<String> {
     others
 }
 
-/// The members of a section that are built.
+/// The members of a section.
 fn counted<'a>(json: &'a Value, section: &str) -> impl Iterator<Item = (String, &'a Value)> {
-    let not_built = not_built();
-    entries(&json[section])
-        .filter(move |(name, _)| !not_built.contains(name.as_str()))
-        .map(|(name, fact)| (name.clone(), fact))
+    entries(&json[section]).map(|(name, fact)| (name.clone(), fact))
 }
 
 /// What is different in this version of the lookups.

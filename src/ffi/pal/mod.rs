@@ -19,12 +19,15 @@ mod socket;
 pub mod status;
 #[cfg(test)]
 mod tests;
+pub mod tls;
 pub mod types;
 
 use crate::error::Status;
 use crate::net::pal::Refusal;
 use nix::errno::Errno;
 use status::{palError_t, palStatus_t};
+
+pub(super) use tls::set_server_name;
 
 /// Runs the body of an exported function that returns a status. The caller's `errno` stays what it is.
 fn status_of(body: impl FnOnce() -> Result<(), palError_t>) -> palStatus_t {

@@ -11,6 +11,7 @@ use super::reactor::FIRST_OWN_TOKEN;
 use crate::error::Failure;
 use rustix::io::Errno;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// What the watch of the interfaces is registered with. Those of sockets are smaller.
 const NETWORK_TOKEN: u64 = FIRST_OWN_TOKEN - 1;
@@ -87,6 +88,13 @@ pub fn stop() {
         let leaving = std::mem::take(&mut *lock(&LEAVING));
         leaving.into_iter().for_each(Leaving::wait);
         drop(stopping);
+    }
+}
+
+/// Has `job` run on the thread once this much time is over; nothing where it does not run.
+pub fn after(delay: Duration, job: impl FnOnce() + Send + 'static) {
+    if let Ok(notifier) = running() {
+        notifier.post_after(delay, Box::new(job));
     }
 }
 

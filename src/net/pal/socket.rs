@@ -14,9 +14,13 @@ use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard, Weak};
+use std::time::Duration;
 
 /// Tells the application of a condition. It runs on the layer's thread.
 pub type Callback = Box<dyn Fn() + Send + Sync>;
+
+/// Something to be done while the socket is still open.
+pub type BeforeClose = Box<dyn FnOnce() + Send>;
 
 /// All sockets, by the number of their descriptors. They outlive [`super::stop`].
 static SOCKETS: RwLock<Vec<Option<Arc<AsynchronousSocket>>>> = RwLock::new(Vec::new());
@@ -36,6 +40,7 @@ pub struct AsynchronousSocket {
     /// The thread that was running when the socket was made, and calls back as long as it lives.
     notifier: Weak<Notifier>,
     state: Mutex<State>,
+    before_close: Mutex<Option<BeforeClose>>,
 }
 
 #[derive(Default)]
@@ -73,6 +78,10 @@ pub fn find(number: RawFd) -> Result<Arc<AsynchronousSocket>, Errno> {
 /// and will not begin, unless this is that callback.
 pub fn close(number: RawFd) -> Result<(), Errno> {
     let index = usize::try_from(number).map_err(|_| Errno::BADF)?;
+    let job = lock(&find(number)?.before_close).take();
+    if let Some(job) = job {
+        job();
+    }
     let taken = write(&SOCKETS).get_mut(index).and_then(Option::take);
     taken.ok_or(Errno::BADF)?.close()
 }
@@ -111,6 +120,7 @@ impl AsynchronousSocket {
             gate: Gate::new(),
             notifier: Arc::downgrade(notifier),
             state: Mutex::default(),
+            before_close: Mutex::default(),
         });
         let index = index as usize;
         let mut sockets = write(&SOCKETS);
@@ -174,6 +184,26 @@ impl AsynchronousSocket {
             state.watched_for_room = interest == Interest::ReadAndWrite;
         }
         Ok(())
+    }
+
+    /// Has something done when it is closed, while it still can be used; it takes the place of what was to be done before.
+    pub fn before_close(&self, job: BeforeClose) {
+        *lock(&self.before_close) = Some(job);
+    }
+
+    /// Calls back once this much time is over, though nothing has happened to it.
+    pub fn call_back_after(self: &Arc<Self>, delay: Duration) {
+        if let Some(notifier) = self.notifier.upgrade() {
+            let socket = Arc::downgrade(self);
+            notifier.post_after(
+                delay,
+                Box::new(move || {
+                    if let Some(socket) = socket.upgrade() {
+                        socket.gate.pass(|| (socket.callback)());
+                    }
+                }),
+            );
+        }
     }
 
     /// What it carries.
