@@ -31,7 +31,7 @@
  *   garbage N        writes N random bytes below the records
  *   garbage-from-elsewhere N SIZE  sends each DTLS client N datagrams of random bytes from another port
  *   fragment N       handshake messages go in records (DTLS: datagrams) of N bytes at most; 0: whole
- *   loss N           loses every Nth datagram that comes and every Nth that goes; 0: none
+ *   loss N           loses one of each N datagrams that come and one of each N that go; 0: none
  *   forget           forgets all DTLS sessions, as a server that starts again
  *   keys             tells the master secret and the key block of each session
  *   quit
@@ -43,7 +43,7 @@
  *   client-certificate SUBJECT, client-chain NUMBER_OF_CERTIFICATES
  *   resumed-by session-id|ticket
  *   cid HEX, client-cid HEX           the Connection IDs that the client and the server have to use
- *   connected SUITE full|resumed      the handshake is done; the five above come before it
+ *   connected SUITE full|resumed      the handshake is done; the lines above come before it
  *   record SIZE, ping-received id=HEX
  *   rebound                           a DTLS session has a new address
  *   close-notify, closed-by-client, reset-by-client, alert N    how the client ended it
@@ -118,12 +118,19 @@ typedef struct {
     uint8_t *queue; /* what TCP could not take yet */
     size_t queue_size;
     bool encrypts; /* ChangeCipherSpec was sent */
+    uint8_t name[256];
+    size_t name_size;
     uint8_t cid[32];
     size_t cid_size; /* 0: the session is known by its address alone */
     uint8_t master[MASTER_SECRET_SIZE];
     uint8_t key_block[MAXIMUM_KEY_BLOCK];
     size_t key_block_size;
 } session_t;
+
+typedef struct {
+    unsigned long count; /* of the datagrams since the last block began */
+    unsigned long lost;  /* which one of this block */
+} loss_t;
 
 typedef enum { TIME_NOW, TIME_RANDOM, TIME_FIXED } server_time_t;
 
@@ -170,8 +177,8 @@ static struct {
     uint8_t refusal;
     size_t fragment;
     unsigned long loss;
-    unsigned long incoming;
-    unsigned long outgoing;
+    loss_t incoming;
+    loss_t outgoing;
 } server = {.listener = -1};
 
 static uint8_t scratch[DATAGRAM_SIZE];
@@ -297,9 +304,18 @@ static void tell_cid(const session_t *session, const char *event, const uint8_t 
 
 /* ---- bytes to and from the transport ---- */
 
-static bool is_lost(unsigned long *count)
+/* One of each N, by a fixed sequence that never falls into step with a flight that is repeated. */
+static bool is_lost(loss_t *state)
 {
-    return server.loss != 0 && ++*count % server.loss == 0;
+    if (server.loss == 0) {
+        return false;
+    }
+    if (state->count == 0) {
+        state->lost = (unsigned long)random() % server.loss;
+    }
+    bool lost = state->count == state->lost;
+    state->count = (state->count + 1) % server.loss;
+    return lost;
 }
 
 static void send_datagram(const struct sockaddr_storage *address, socklen_t address_size, const uint8_t *bytes, size_t size)
@@ -407,8 +423,10 @@ static int receive_bytes(void *context, unsigned char *bytes, size_t room)
 
 static int write_cookie(void *context, unsigned char **at, unsigned char *end, const unsigned char *client, size_t client_size)
 {
-    /* In place of the ServerHello comes a HelloVerifyRequest, and the time that is asked for is that of the cookie. */
+    /* In place of the ServerHello comes a HelloVerifyRequest, and the time that is asked for is that of the cookie. The client will
+     * say its name once more. */
     server.next_time_is_sent = false;
+    server.current->name_size = 0;
     return mbedtls_ssl_cookie_write(context, at, end, client, client_size);
 }
 
@@ -433,7 +451,9 @@ static int take_name(void *context, mbedtls_ssl_context *tls, const unsigned cha
 {
     (void)context;
     (void)tls;
-    tell_text(server.current, "name", name, size);
+    session_t *session = server.current;
+    session->name_size = size < sizeof session->name ? size : sizeof session->name;
+    memcpy(session->name, name, session->name_size);
     return 0;
 }
 
@@ -682,9 +702,13 @@ static void continue_handshake(session_t *session)
         }
         /* Only a handshake that makes new keys comes here. */
         session->full = session->full || tls->state == MBEDTLS_SSL_SERVER_HELLO_DONE;
-        server.next_time_is_sent = tls->state == MBEDTLS_SSL_SERVER_HELLO;
+        bool hello = tls->state == MBEDTLS_SSL_SERVER_HELLO;
+        server.next_time_is_sent = hello;
         int code = mbedtls_ssl_handshake_step(tls);
         server.next_time_is_sent = false;
+        if (hello && session->name_size > 0) {
+            tell_text(session, "name", session->name, session->name_size);
+        }
         if (code != 0) {
             take_code(session, code);
             return;
@@ -996,8 +1020,8 @@ static bool run_on_server(const char *name, unsigned long first)
         server.fragment = first;
     } else if (strcmp(name, "loss") == 0) {
         server.loss = first;
-        server.incoming = 0;
-        server.outgoing = 0;
+        server.incoming.count = 0;
+        server.outgoing.count = 0;
     } else if (strcmp(name, "quit") == 0) {
         exit(0);
     } else {
@@ -1137,8 +1161,6 @@ static void prepare_tls(void)
     }
     if (options.cache) {
         mbedtls_ssl_cache_init(&server.cache);
-        /* The cache looks at the time after the ServerHello's was read or before, and needs none. */
-        mbedtls_ssl_cache_set_timeout(&server.cache, 0);
         mbedtls_ssl_conf_session_cache(configuration, &server.cache, mbedtls_ssl_cache_get, mbedtls_ssl_cache_set);
     }
     if (options.tickets) {
