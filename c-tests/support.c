@@ -618,20 +618,35 @@ uint16_t peer_port(const peer_t *peer)
     return peer->port;
 }
 
-peer_t *start_peer(fixture_t *fixture, ...)
+static peer_t *start_listening(fixture_t *fixture, const char *program, va_list arguments)
 {
-    const char *values[MAXIMUM_ARGUMENTS] = {MCC_TEST_PEER};
+    const char *values[MAXIMUM_ARGUMENTS] = {program};
     size_t count = 1;
-    va_list arguments;
-    va_start(arguments, fixture);
     const char *argument;
     while ((argument = va_arg(arguments, const char *)) != NULL && count < MAXIMUM_ARGUMENTS - 1) {
         values[count++] = argument;
     }
-    va_end(arguments);
     peer_t *peer = start_program(fixture, values);
     const char *line = peer_await(peer, "listening ");
     peer->port = (uint16_t)strtoul(line + strlen("listening "), NULL, 10);
+    return peer;
+}
+
+peer_t *start_peer(fixture_t *fixture, ...)
+{
+    va_list arguments;
+    va_start(arguments, fixture);
+    peer_t *peer = start_listening(fixture, MCC_TEST_PEER, arguments);
+    va_end(arguments);
+    return peer;
+}
+
+peer_t *start_peer_program(fixture_t *fixture, const char *program, ...)
+{
+    va_list arguments;
+    va_start(arguments, program);
+    peer_t *peer = start_listening(fixture, program, arguments);
+    va_end(arguments);
     return peer;
 }
 

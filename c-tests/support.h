@@ -103,6 +103,8 @@ void free_context(fixture_t *fixture);
 
 /* Starts coap_peer with these arguments, the last of which is NULL. */
 peer_t *start_peer(fixture_t *fixture, ...) __attribute__((sentinel));
+/* Any program that says `listening PORT` when it is ready, as coap_peer does. */
+peer_t *start_peer_program(fixture_t *fixture, const char *program, ...) __attribute__((sentinel));
 /* coap_peer --tls with a certificate of the tests, such as "server". */
 peer_t *start_tls_peer(fixture_t *fixture, const char *certificate);
 /* Starts any server on the port given, and waits until it takes TCP connections there, or for a second if `port` is 0. */
