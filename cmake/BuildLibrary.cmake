@@ -87,6 +87,12 @@ if(MCC_RUST_TARGET)
     mcc_set_or_unset_environment(MBED_CLOUD_CLIENT_CLANG_TARGET "${clang_target}")
 endif()
 mcc_set_or_unset_environment(MBEDTLS_SOURCE_DIR "${MBED_CLOUD_CONNECTIVITY_MBEDTLS_SOURCE}")
+# The usual one by no word: a variable that is set has everything compiled again.
+if(MBED_CLOUD_CONNECTIVITY_CONNECTION_ID_EXTENSION STREQUAL "254")
+    unset(ENV{MBEDTLS_CONNECTION_ID_EXTENSION})
+else()
+    set(ENV{MBEDTLS_CONNECTION_ID_EXTENSION} "${MBED_CLOUD_CONNECTIVITY_CONNECTION_ID_EXTENSION}")
+endif()
 
 set(arguments --package mbed-cloud-connectivity --lib --no-default-features)
 if(MCC_WITH_PAL)

@@ -1,7 +1,7 @@
-//! The socket functions of the client's platform abstraction layer (PAL), under the client's own names: an existing application
-//! that links this archive has its sockets from here.
+//! The socket and TLS functions of the client's platform abstraction layer (PAL), under the client's own names: an existing
+//! application that links this archive has its sockets and its secure channel from here.
 //!
-//! Names, types and numbers are those of `abi/pal.json`; what the functions do is in `docs/pal-network.md`. `include/pal.h` is
+//! Names, types and numbers are those of `abi/pal.json`; what the functions do is in `docs/pal-network.md` and `docs/pal-tls.md`. `include/pal.h` is
 //! made from this folder.
 #![allow(
     non_snake_case,

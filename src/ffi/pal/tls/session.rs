@@ -53,8 +53,8 @@ pub(super) struct Live {
     held: Arc<Held>,
     /// Shut when it is freed.
     gate: Gate,
-    /// Tells the latest timer from those before it.
-    timer: AtomicU64,
+    /// When the next call is due though nothing came.
+    deadline: Mutex<Option<Instant>>,
     /// The socket that tells of its end.
     bound_to: Mutex<Option<TlsSocket>>,
 }
@@ -94,12 +94,13 @@ impl Live {
 
     /// Has the next call asked for when it is due.
     fn arm(self: &Arc<Self>, deadline: Option<Instant>, socket: &TlsSocket) {
-        let number = self.timer.fetch_add(1, Ordering::SeqCst) + 1;
-        let Some(deadline) = deadline else { return };
+        let before = std::mem::replace(&mut *lock(&self.deadline), deadline);
+        let Some(deadline) = deadline.filter(|deadline| before != Some(*deadline)) else { return };
         let (live, socket) = (Arc::downgrade(self), Arc::downgrade(&socket.socket));
         pal::after(deadline.saturating_duration_since(Instant::now()), move || {
             let Some(live) = live.upgrade() else { return };
-            if live.timer.load(Ordering::SeqCst) != number {
+            // Another one has taken its place since, or none.
+            if *lock(&live.deadline) != Some(deadline) {
                 return;
             }
             match (live.held.timer_callback(), socket.upgrade()) {
@@ -135,7 +136,7 @@ pub extern "C" fn pal_initTLS(
             visible,
             held,
             gate: Gate::new(),
-            timer: AtomicU64::new(0),
+            deadline: Mutex::default(),
             bound_to: Mutex::default(),
         };
         lock(&SESSIONS).live.insert(handle, Arc::new(live));
