@@ -4,8 +4,10 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 fn main() -> std::process::ExitCode {
-    println!("cargo:rerun-if-changed=src/ffi/configured.c");
-    cc::Build::new().file("src/ffi/configured.c").flag("-std=c11").warnings_into_errors(true).compile("mcc_configured");
+    compile_c("configured");
+    if std::env::var_os("CARGO_FEATURE_PAL").is_some() {
+        compile_c("host");
+    }
 
     println!("cargo:rerun-if-env-changed=SOURCE_DATE_EPOCH");
     let date = match std::env::var("SOURCE_DATE_EPOCH") {
@@ -21,4 +23,16 @@ fn main() -> std::process::ExitCode {
     println!("cargo:rustc-env=MCC_BUILD_DATE={date}");
 
     mbed_cloud_connectivity_settings::run_build_script()
+}
+
+fn compile_c(name: &str) {
+    let file = format!("src/ffi/{name}.c");
+    println!("cargo:rerun-if-changed={file}");
+    // One section for all: which names the archive refers to must not depend on which of the functions are used.
+    cc::Build::new()
+        .file(file)
+        .flag("-std=c11")
+        .flag("-fno-function-sections")
+        .warnings_into_errors(true)
+        .compile(&format!("mcc_{name}"));
 }

@@ -819,6 +819,10 @@ void mcc_keepalive_free(struct mcc_keepalive_t *keepalive);
 //
 // Without it nothing is printed anywhere. A null callback ends the log; when this returns, the earlier callback no longer runs.
 // Any thread, but not from the log callback.
+//
+// In a library with the PAL functions, the log goes to `mbed_vtracef` while no callback is set, where the program has that function:
+// all levels, host names and addresses too, as the group "mcc", for Mbed Trace to sort. It is called from any thread, so that its
+// mutex functions have to be set; what it calls must not call `mcc_log_set`. A callback with `MCC_LOG_OFF` keeps the log from there too.
 void mcc_log_set(mcc_log_callback_t callback,
                  void *argument,
                  int32_t level);

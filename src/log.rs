@@ -1,11 +1,11 @@
-//! The log of the whole library: nothing is printed anywhere unless a sink was set.
+//! The log of the whole library: nothing is printed anywhere unless a sink was set, or there is a host that takes it.
 //!
 //! No key and no payload is ever logged; host names and addresses only at [`Level::Debug`].
 
 use std::cell::Cell;
 use std::fmt::Arguments;
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 /// How much is logged. Each level includes those above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,21 +39,49 @@ impl Level {
 /// Takes one line, without a line end, from any thread.
 pub type Sink = Box<dyn Fn(Level, String) + Send + Sync>;
 
-static SINK: RwLock<Option<Sink>> = RwLock::new(None);
+/// Takes one line where no sink is set.
+pub type Host = fn(Level, String);
+
+struct Takers {
+    sink: Option<Sink>,
+    host: Option<Host>,
+}
+
+static TAKERS: RwLock<Takers> = RwLock::new(Takers { sink: None, host: None });
 static LEVEL: AtomicI32 = AtomicI32::new(Level::Off as i32);
 
 thread_local! {
     static LOGGING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Sets who gets the log, or ends it. When this returns, the earlier sink no longer runs. Called from a sink it does nothing.
+/// Sets who gets the log, or ends that. When this returns, the earlier sink no longer runs. Called from a sink it does nothing.
 pub fn set(sink: Option<Sink>, level: Level) {
+    change(|takers| {
+        takers.sink = sink;
+        level
+    });
+}
+
+/// Sets who gets the whole log while no sink is set: whoever takes it sorts it.
+pub fn set_host(host: Host) {
+    change(|takers| {
+        takers.host = Some(host);
+        Level::from_number(LEVEL.load(Ordering::Relaxed))
+    });
+}
+
+/// Lets the level follow from who takes the log; `change` gives the level of the sink.
+fn change(change: impl FnOnce(&mut Takers) -> Level) {
     if LOGGING.get() {
         return;
     }
-    let level = if sink.is_some() { level } else { Level::Off };
-    let mut current = SINK.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-    *current = sink;
+    let mut takers = TAKERS.write().unwrap_or_else(PoisonError::into_inner);
+    let wanted = change(&mut takers);
+    let level = match *takers {
+        Takers { sink: Some(_), .. } => wanted,
+        Takers { host: Some(_), .. } => Level::Debug,
+        Takers { .. } => Level::Off,
+    };
     LEVEL.store(level as i32, Ordering::Relaxed);
 }
 
@@ -87,11 +115,18 @@ fn write(level: Level, text: Arguments<'_>) {
     if !enabled(level) || LOGGING.replace(true) {
         return;
     }
-    let sink = SINK.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(sink) = sink.as_ref() {
-        sink(level, text.to_string());
+    let takers = TAKERS.read().unwrap_or_else(PoisonError::into_inner);
+    match (&takers.sink, takers.host) {
+        // Asked again: a sink that wants less may have come.
+        _ if !enabled(level) => {}
+        (Some(sink), _) => sink(level, text.to_string()),
+        (None, Some(host)) => {
+            // Without the lock: whatever the host waits for must not hold up who sets a sink.
+            drop(takers);
+            host(level, text.to_string());
+        }
+        (None, None) => {}
     }
-    drop(sink);
     LOGGING.set(false);
 }
 

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// A header, and what it is made from and by.
 struct Header {
@@ -24,6 +25,8 @@ const PAL_SYMBOLS: &str = "abi/symbols-pal.txt";
 const LOOKUP_SYMBOLS: [(&str, &str); 3] =
     [("0", "abi/symbols-pal-dns-0.txt"), ("1", "abi/symbols-pal-dns-1.txt"), ("3", "abi/symbols-pal-dns-3.txt")];
 const WEAK_SYMBOLS: &str = "abi/weak-symbols.txt";
+/// What a library with the PAL functions refers to beside those: functions of the client around it.
+const WEAK_PAL_SYMBOLS: &str = "abi/weak-symbols-pal.txt";
 
 fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -114,7 +117,41 @@ fn the_lists_of_symbols_are_the_headers() {
 
 #[test]
 fn what_an_application_defines_is_not_what_the_library_defines() {
-    for list in [SYMBOLS, PAL_SYMBOLS] {
-        assert_eq!(names(WEAK_SYMBOLS).intersection(&names(list)).next(), None);
+    for weak in [WEAK_SYMBOLS, WEAK_PAL_SYMBOLS] {
+        for list in [SYMBOLS, PAL_SYMBOLS] {
+            assert_eq!(names(weak).intersection(&names(list)).next(), None);
+        }
     }
+    assert_eq!(names(WEAK_SYMBOLS).intersection(&names(WEAK_PAL_SYMBOLS)).next(), None);
+}
+
+#[test]
+fn the_functions_of_the_client_are_those_of_the_abi() {
+    let facts: serde_json::Value = serde_json::from_str(&read("abi/pal.json")).expect("abi/pal.json is JSON");
+    let groups = facts["host_functions"].as_object().expect("groups of functions");
+    let mut functions = BTreeSet::new();
+    // Declared once more: the compiler refuses another type.
+    let mut code = format!("#include \"{}/src/ffi/host.c\"\n", env!("CARGO_MANIFEST_DIR"));
+    code.push_str("typedef int32_t palStatus_t;\n");
+    for (name, fact) in groups.values().filter_map(serde_json::Value::as_object).flatten() {
+        if let Some(number) = fact.as_i64().filter(|_| name.starts_with("KCM_") && name != "KCM_STATUS_ITEM_NOT_FOUND")
+        {
+            code.push_str(&format!("_Static_assert({name} == {number}, \"{name}\");\n"));
+        }
+        let Some((result, rest)) = fact.as_str().and_then(|fact| fact.split_once(" (")) else { continue };
+        if name != "trusted_time_server_item" {
+            // What a prototype is of may be told behind it.
+            let parameters = rest.split_once("): ").map_or(rest.to_owned(), |(parameters, _)| format!("{parameters})"));
+            code.push_str(&format!("{result} {name}({parameters};\n"));
+            functions.insert(name.clone());
+        }
+    }
+    assert_eq!(names(WEAK_PAL_SYMBOLS), functions);
+
+    let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    compiler.args(["-xc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-"]);
+    let mut compiling = compiler.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a C compiler");
+    compiling.stdin.take().expect("a pipe").write_all(code.as_bytes()).expect("the compiler reads");
+    let output = compiling.wait_with_output().expect("the compiler ends");
+    assert!(output.status.success(), "{code}{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -24,9 +24,8 @@ awk 'NF >= 2 { sub(/@.*/, "", $1); print $1 }' listed | sort -u >provided
 unknown=$(awk '$2 == "U" { print $1 }' <<<"$symbols" | sort -u | comm -23 - provided)
 expect_equal "undefined symbols are those of the system's libraries" "" "$unknown"
 weak=$(awk '$2 ~ /^[wv]$/ { print $1 }' <<<"$symbols" | sort -u | comm -23 - provided)
-expect_equal "weak, for an application to define, are those of abi/weak-symbols.txt" "$(cat "$SOURCE/abi/weak-symbols.txt")" \
-    "$(grep -E '^(mcc|pal)_' <<<"$weak" || true)"
-expect_equal "no other weak reference reaches out of the system's libraries" "" "$(grep -vE '^(mcc|pal)_' <<<"$weak" || true)"
+# With a function of our copy of Mbed TLS under one of those names, the reference would be to that one and not be weak here.
+expect_equal "weak, for an application to define, are those of the lists in abi/, and no others" "$(weak_symbols)" "$weak"
 
 expect_equal "the archive has one member" "mbed_cloud_connectivity.o" "$(ar t "$ARCHIVE")"
 sections=$("$READELF" --sections --wide "$ARCHIVE")

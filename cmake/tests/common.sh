@@ -37,6 +37,13 @@ public_symbols() {
     (cd "$SOURCE/abi" && sort "${lists[@]}")
 }
 
+# What an application may define for the archive.
+weak_symbols() {
+    local lists=(weak-symbols.txt)
+    [[ ${PAL:?} != ON ]] || lists+=(weak-symbols-pal.txt)
+    (cd "$SOURCE/abi" && sort "${lists[@]}")
+}
+
 # What a program needs beside the archive.
 native_libraries() {
     grep -vE '^(#|gcc_s$|c$)' "$SOURCE/abi/native-libraries.txt" | sed 's/^/-l/'

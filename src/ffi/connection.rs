@@ -12,7 +12,7 @@ use crate::ffi::handle::{Handle, Registry};
 use crate::ffi::pointer::{Sized32, bytes, message, sized, text, write, write_sized};
 use crate::ffi::status::mcc_status_t;
 use crate::ffi::status::mcc_status_text;
-use crate::ffi::status_of_result;
+use crate::ffi::{guard, status_of_result};
 use crate::net::context::{Connection, ConnectionSettings, Context, Event};
 use crate::net::socket::TcpOptions;
 use crate::settings::{TRANSPORT_MODE, TransportMode};

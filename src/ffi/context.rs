@@ -5,7 +5,7 @@ use crate::ffi::guard;
 use crate::ffi::handle::Registry;
 use crate::ffi::pointer::{Sized32, sized, write};
 use crate::ffi::status::mcc_status_t;
-use crate::ffi::{connection, status_of_result};
+use crate::ffi::{connection, guard, status_of_result};
 use crate::net::context::Context;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;

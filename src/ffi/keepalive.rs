@@ -8,7 +8,7 @@ use crate::ffi::guard;
 use crate::ffi::handle::Registry;
 use crate::ffi::pointer::{self, Sized32, sized, write};
 use crate::ffi::status::mcc_status_t;
-use crate::ffi::status_of_result;
+use crate::ffi::{guard, status_of_result};
 use crate::keepalive::{Action, Answer, Evidence, Keepalive, Settings};
 use crate::net::random;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -13,6 +13,7 @@ pub mod connection_status;
 pub mod context;
 pub mod event;
 mod handle;
+/// cbindgen:ignore
 #[cfg(feature = "pal")]
 mod host;
 pub mod keepalive;
@@ -29,8 +30,11 @@ pub mod version;
 use crate::error::Status;
 use status::mcc_status_t;
 
-/// Runs the body of an exported function: no panic leaves it, and no cancellation of the thread ends it.
+/// Runs the body of any exported function: a panic in it gives `on_panic`, no cancellation of the thread ends it, and what it logs
+/// reaches the host.
 fn guard<T>(on_panic: T, body: impl FnOnce() -> T) -> T {
+    #[cfg(feature = "pal")]
+    host::take_the_log();
     cancellation::held_off(|| crate::panic::guard(on_panic, body))
 }
 
