@@ -2,7 +2,6 @@
 //! storage and trace. A function that fails is as one that is not there, for that call.
 //!
 //! The host's functions run on the caller's thread and may call back into the library: hold no lock here.
-#![allow(dead_code, reason = "the TLS functions, which come next, use it")]
 
 use crate::log::{self, Level};
 use std::ffi::{CStr, CString, c_char};
