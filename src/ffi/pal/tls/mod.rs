@@ -50,7 +50,9 @@ impl From<Refusal> for palError_t {
 pub extern "C" fn pal_initTLSLibrary() -> palStatus_t {
     status_of(|| {
         host::set_clock_of_the_application_s_mbedtls();
-        Ok(tls::initialise()?)
+        tls::initialise()?;
+        entropy::add_host();
+        Ok(())
     })
 }
 
