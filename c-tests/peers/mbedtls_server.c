@@ -51,6 +51,7 @@
  *   closed, dropped, reset, alerted, refused, forgotten         how a command ended it
  *   replaced                          the same DTLS client made a new session
  *   unknown-session SIZE, unauthenticated SIZE, lost in|out SIZE   of a datagram
+ *                                     (also of what a client still sends to a session that has ended)
  *   too-large SIZE                    a record was not sent
  *   keys master=HEX block=HEX         the block: the client's key, the server's key, the client's IV, the server's IV
  *
