@@ -847,7 +847,7 @@ void pal_print_cid(palTLSHandle_t palTLSHandle);
 // thread, and must not call functions of TLS. Its bytes are mixed with the system's: a source that fails or lies does no harm. The
 // same source is added once, however often it is given.
 //
-// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null), `PAL_ERR_GENERIC_FAILURE` (no room for more, which are 19).
+// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null), `PAL_ERR_GENERIC_FAILURE` (no room for more, which are 18).
 palStatus_t pal_addEntropySource(palEntropySource_f entropyCallback);
 
 // Makes a session of a configuration; nothing is sent yet. `is_server_ping`: it only finds out whether the server answers, and never
