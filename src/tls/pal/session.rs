@@ -99,12 +99,11 @@ impl Session {
     ) -> Progress {
         let mut state = lock(&self.state);
         let result = match state.phase {
-            Phase::Established => Ok(()),
+            Phase::Established => Ok(None),
             Phase::Failed(refusal) => Err(refusal),
             Phase::ServerTime(strength, time) => {
-                self.environment.set_time(strength, time);
                 state.phase = Phase::Established;
-                Ok(())
+                Ok(Some((strength, time)))
             }
             Phase::Handshake => self.shake_hands(&mut state, channel, skip_resume, &mut server_time),
         };
@@ -112,16 +111,22 @@ impl Session {
             (Phase::Handshake, Some(active)) => active.context.lock().deadline(),
             _ => None,
         };
-        Progress { result, deadline }
+        // Whoever is told may look at this session, or close its socket.
+        drop(state);
+        if let Ok(Some((strength, time))) = result {
+            self.environment.set_time(strength, time);
+        }
+        Progress { result: result.map(|_| ()), deadline }
     }
 
+    /// When it is done: the time that this device's clock is to be told.
     fn shake_hands(
         &self,
         state: &mut State,
         channel: &mut dyn Channel,
         skip_resume: bool,
         server_time: &mut dyn FnMut(u64),
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<(Strength, i64)>, Refusal> {
         if state.active.is_none() {
             let basis = self.configuration.basis()?;
             if let Some(context) = self.kept_context(&basis, skip_resume) {
@@ -129,7 +134,7 @@ impl Session {
                 let (decision, verdict) = (Arc::default(), VerifyFlags::NONE);
                 state.active = Some(Active { context, basis, decision, verdict });
                 state.phase = Phase::Established;
-                return Ok(());
+                return Ok(None);
             }
             state.active = Some(self.begin(basis, skip_resume)?);
         }
@@ -156,11 +161,8 @@ impl Session {
                         channel.call_back_soon();
                         Err(Refusal::WantRead)
                     }
-                    Some(Decision { pass_on: Some((strength, time)), .. }) => {
-                        self.environment.set_time(strength, time);
-                        Ok(())
-                    }
-                    _ => Ok(()),
+                    Some(Decision { pass_on, .. }) => Ok(pass_on),
+                    None => Ok(None),
                 }
             }
             Err(error) => {
