@@ -130,6 +130,7 @@ pub struct ClientConfigBuilder {
     revocation: Option<Arc<RevocationList>>,
     identity: Option<(Arc<CertificateChain>, Arc<PrivateKey>)>,
     psk: Option<PreSharedKey>,
+    server_name: Option<String>,
     suites: Vec<u16>,
     alpn: Vec<String>,
     fragment: Option<MaxFragmentLength>,
@@ -182,6 +183,12 @@ impl ClientConfigBuilder {
     /// A pre-shared key and the identity that names it. The bytes are copied, and wiped after use.
     pub fn psk(mut self, identity: &[u8], key: &[u8]) -> Self {
         self.psk = Some(PreSharedKey { identity: identity.to_vec(), key: Zeroizing::new(key.to_vec()) });
+        self
+    }
+
+    /// The one name that all sessions check. It counts for the fingerprint alone: give it to each session too.
+    pub fn server_name(mut self, name: &str) -> Self {
+        self.server_name = Some(name.to_owned());
         self
     }
 
@@ -284,6 +291,9 @@ impl ClientConfigBuilder {
         if let Some(psk) = &self.psk {
             add(4, &psk.identity);
         }
+        if let Some(name) = &self.server_name {
+            add(5, name.as_bytes());
+        }
         sha256(&bytes)
     }
 }
@@ -338,6 +348,7 @@ impl ClientConfig {
             revocation: None,
             identity: None,
             psk: None,
+            server_name: None,
             suites: Vec::new(),
             alpn: Vec::new(),
             fragment: None,
@@ -368,7 +379,8 @@ impl ClientConfig {
         self.trusted.as_deref().map_or(&[], CertificateChain::certificates)
     }
 
-    /// A hash over all that decides whether a session made under one configuration is good under another: whom it trusts, who it is.
+    /// A hash over all that decides whether a session made under one configuration is good under another: whom it trusts, who it
+    /// is, whom it is for.
     pub fn fingerprint(&self) -> &[u8; 32] {
         &self.fingerprint
     }

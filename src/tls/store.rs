@@ -19,7 +19,7 @@ pub trait Storage: Send + Sync {
     fn delete(&self);
 }
 
-/// A hash over whom a session trusts and who it is.
+/// A hash over whom a session trusts, who it is, and whom it is for.
 pub type Identity = [u8; 32];
 
 /// Without storage this many sessions of TLS are remembered, of as many identities.

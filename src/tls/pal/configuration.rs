@@ -186,6 +186,9 @@ impl Configuration {
         if let Some((identity, key)) = &parts.psk {
             builder = builder.psk(identity, &key.0);
         }
+        if let Some(name) = &parts.server_name {
+            builder = builder.server_name(name);
+        }
         if let Some((first, longest)) = parts.retransmission {
             builder = builder.retransmission(first, longest);
         }
