@@ -103,12 +103,9 @@ int mbed_cloud_connectivity_add_entropy_source(mbedtls_entropy_f_source_ptr sour
         return MBEDTLS_ERR_ENTROPY_NO_SOURCES_DEFINED;
     }
     code = mbedtls_entropy_add_source(&generator->entropy, source, argument, 0, MBEDTLS_ENTROPY_SOURCE_WEAK);
-    if (code != 0) {
-        return code;
-    }
-    code = mbedtls_mutex_lock(&generator->drbg.mutex);
-    if (code == 0) {
-        code = mbedtls_ctr_drbg_reseed(&generator->drbg, NULL, 0);
+    /* From here on it is there, and is asked with the next seeding if not with this one. */
+    if (code == 0 && mbedtls_mutex_lock(&generator->drbg.mutex) == 0) {
+        (void) mbedtls_ctr_drbg_reseed(&generator->drbg, NULL, 0);
         (void) mbedtls_mutex_unlock(&generator->drbg.mutex);
     }
     return code;

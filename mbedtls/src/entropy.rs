@@ -13,13 +13,18 @@ pub type Source = dyn Fn(&mut [u8]) -> usize + Send + Sync;
 /// crate. Any thread.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Other`] when there are as many as the library has room for (19), else out of entropy.
-pub fn add(source: &'static Source) -> Result<(), Error> {
+/// [`crate::ErrorKind::Other`] when there are as many as the library has room for (19); out of memory or entropy when it starts.
+pub fn add(source: Box<Source>) -> Result<(), Error> {
     initialise()?;
-    let source: *const &'static Source = Box::leak(Box::new(source));
-    // SAFETY: the pointer leads to a leaked box, which lives for ever, as what it refers to does.
-    let code = unsafe { raw::mbed_cloud_connectivity_add_entropy_source(Some(ask), source.cast_mut().cast()) };
-    Error::check(code)
+    let source = Box::into_raw(Box::new(source));
+    // SAFETY: where the library keeps the pointer, what it leads to is never freed.
+    let code = unsafe { raw::mbed_cloud_connectivity_add_entropy_source(Some(ask), source.cast()) };
+    let added = Error::check(code);
+    if added.is_err() {
+        // SAFETY: from `into_raw` above; the library has not kept it.
+        drop(unsafe { Box::from_raw(source) });
+    }
+    added
 }
 
 extern "C" fn ask(source: *mut c_void, buffer: *mut c_uchar, size: usize, written: *mut usize) -> c_int {
@@ -27,7 +32,7 @@ extern "C" fn ask(source: *mut c_void, buffer: *mut c_uchar, size: usize, writte
     // anything, and is filled with zeros before it is looked at.
     let (source, buffer, written) = unsafe {
         buffer.write_bytes(0, size);
-        (*source.cast::<&'static Source>(), std::slice::from_raw_parts_mut(buffer, size), &mut *written)
+        (&*source.cast::<Box<Source>>(), std::slice::from_raw_parts_mut(buffer, size), &mut *written)
     };
     let given = catch_unwind(AssertUnwindSafe(|| source(buffer))).unwrap_or(0);
     *written = given.min(size);
@@ -42,19 +47,19 @@ mod tests {
     #[test]
     fn a_source_is_asked_when_it_is_added_and_its_faults_do_no_harm() {
         static ASKED: AtomicUsize = AtomicUsize::new(0);
-        add(&|buffer: &mut [u8]| {
+        add(Box::new(|buffer: &mut [u8]| {
             buffer.fill(7);
             ASKED.fetch_add(1, Ordering::SeqCst);
             usize::MAX
-        })
+        }))
         .unwrap();
         assert_eq!(ASKED.load(Ordering::SeqCst), 1);
-        add(&|_: &mut [u8]| panic!("deliberate: a source that panics gives nothing")).unwrap();
+        add(Box::new(|_: &mut [u8]| panic!("deliberate: a source that panics gives nothing"))).unwrap();
         assert_eq!(ASKED.load(Ordering::SeqCst), 2);
         let mut bytes = [0; 32];
         crate::random(&mut bytes).unwrap();
         assert_ne!(bytes, [0; 32]);
-        while add(&|_: &mut [u8]| 0).is_ok() {}
+        while add(Box::new(|_: &mut [u8]| 0)).is_ok() {}
         crate::random(&mut bytes).unwrap();
     }
 }

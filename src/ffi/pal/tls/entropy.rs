@@ -17,7 +17,7 @@ pub(super) fn add_host() {
     static ADDED: Once = Once::new();
     // The system's own are enough where there is no room, or where the host has none.
     ADDED.call_once(|| {
-        let _ = tls::add_entropy(&host::random);
+        let _ = tls::add_entropy(Box::new(host::random));
     });
 }
 
@@ -41,8 +41,7 @@ pub extern "C" fn pal_addEntropySource(entropyCallback: palEntropySource_f) -> p
                 _ => 0,
             }
         };
-        // What is added is asked for ever.
-        tls::add_entropy(Box::leak(Box::new(ask))).map_err(|_| PAL_ERR_GENERIC_FAILURE)?;
+        tls::add_entropy(Box::new(ask)).map_err(|_| PAL_ERR_GENERIC_FAILURE)?;
         sources.push(source as usize);
         Ok(())
     })
