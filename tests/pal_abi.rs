@@ -113,7 +113,7 @@ fn assertions(facts: &Facts, configuration: &[&str], language: Language) -> Vec<
         }
     }
     for (name, (_, size)) in &facts.aliases {
-        equal(&format!("sizeof({name})"), &size.to_string());
+        equal(&format!("sizeof(*({name} *)0)"), &size.to_string());
     }
     for (family, places) in &facts.layouts {
         for (place, offset) in places {
@@ -133,7 +133,7 @@ fn assertions(facts: &Facts, configuration: &[&str], language: Language) -> Vec<
         lines.push(language.same_type(&format!("({name} *)0"), &pointer_to(&typedef.kind)));
     }
     for (name, (other, _)) in &facts.aliases {
-        lines.push(language.same_type(&format!("({name} *)0"), &pointer_to(other)));
+        lines.push(language.same_type(&format!("&*({name} *)0"), &pointer_to(other)));
     }
     for (name, prototype) in &facts.functions {
         lines.push(language.same_type(&format!("&{name}"), &function(prototype, "(*)")));

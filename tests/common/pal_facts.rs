@@ -220,6 +220,13 @@ pub fn with_other_types(json: &Value, dns_api_version: u32) -> Vec<(String, Valu
             others.push((what, changed));
         }
     }
+    for (name, (kind, _)) in &facts.aliases {
+        for kind in other_types(kind) {
+            let mut changed = json.clone();
+            changed["structs"][name]["alias_of"] = kind.clone().into();
+            others.push((format!("{name}: an alias of {kind}"), changed));
+        }
+    }
     for (name, structure) in &facts.structs {
         for (index, field) in structure.fields.iter().enumerate() {
             for kind in other_types(&field.kind) {
