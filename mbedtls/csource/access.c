@@ -63,6 +63,14 @@ unsigned int mbed_cloud_connectivity_session_verify_result(const mbedtls_ssl_ses
     return session->verify_result;
 }
 
+void mbed_cloud_connectivity_set_mtu(mbedtls_ssl_context *ssl, uint16_t size)
+{
+    if (ssl->handshake != NULL) {
+        ssl->handshake->mtu = 0;
+    }
+    mbedtls_ssl_set_mtu(ssl, size);
+}
+
 int mbed_cloud_connectivity_set_outgoing_cid(mbedtls_ssl_context *ssl, const unsigned char *cid, size_t size)
 {
     mbedtls_ssl_transform *transform = ssl->transform_out;

@@ -44,6 +44,8 @@ int mbed_cloud_connectivity_resuming(const mbedtls_ssl_context *ssl);
 int mbed_cloud_connectivity_session_resumable(const mbedtls_ssl_session *session);
 /* The verdict that was kept with a session. */
 unsigned int mbed_cloud_connectivity_session_verify_result(const mbedtls_ssl_session *session);
+/* Bounds the datagrams, in place of what a handshake that lost some took for the path's bound; 0: no bound. */
+void mbed_cloud_connectivity_set_mtu(mbedtls_ssl_context *ssl, uint16_t size);
 /* Replaces the Connection ID in the records that are sent; the session is established and its DTLS negotiated one. */
 int mbed_cloud_connectivity_set_outgoing_cid(mbedtls_ssl_context *ssl, const unsigned char *cid, size_t size);
 /* To be called before psa_crypto_init, so that sources of entropy can be added after it. */

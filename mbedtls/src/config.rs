@@ -101,6 +101,25 @@ impl CipherSuite {
         (!name.contains("CBC")).then_some(Self { number, name })
     }
 
+    /// All that this build has and offers, best first.
+    pub fn all() -> Vec<Self> {
+        let mut suites = Vec::new();
+        // SAFETY: a constant list that ends with 0, so that the pointer never goes past that.
+        unsafe {
+            let mut number = raw::mbedtls_ssl_list_ciphersuites();
+            while *number != 0 {
+                suites.extend(u16::try_from(*number).ok().and_then(Self::from_number));
+                number = number.add(1);
+            }
+        }
+        suites
+    }
+
+    /// Whether a server can choose it without a certificate: by a pre-shared key. Those of TLS 1.3 leave that open.
+    pub fn goes_without_certificate(self) -> bool {
+        self.name.starts_with("TLS1-3-") || self.name.contains("-PSK-")
+    }
+
     /// Its number in IANA's registry.
     pub const fn number(self) -> u16 {
         self.number

@@ -237,6 +237,10 @@ impl Carrier<'_> {
                     self.error = Some(io::ErrorKind::InvalidData.into());
                     return raw::MBEDTLS_ERR_NET_RECV_FAILED;
                 }
+                Ok(Ok(size)) if self.kind == TransportKind::Datagram => match whole_records(&buffer[..size]) {
+                    0 => {}
+                    size => return size as c_int,
+                },
                 Ok(Ok(size)) => return size as c_int,
                 Ok(Err(error)) => match error.kind() {
                     io::ErrorKind::WouldBlock => {
@@ -262,6 +266,21 @@ impl Carrier<'_> {
         self.error = Some(error);
         if reset { raw::MBEDTLS_ERR_NET_CONN_RESET } else { otherwise }
     }
+}
+
+/// How many bytes of a datagram are whole records. What stands behind one and is none, the library would take for a fault of its
+/// own, and anybody who can send from the peer's address could end the session with it.
+fn whole_records(datagram: &[u8]) -> usize {
+    let mut size = 0;
+    // No Connection ID is in what we receive, so that all headers are of one size (RFC 6347 section 4.1).
+    while let Some([.., high, low]) = datagram[size..].first_chunk::<13>() {
+        let end = size + 13 + usize::from(u16::from_be_bytes([*high, *low]));
+        if end > datagram.len() {
+            break;
+        }
+        size = end;
+    }
+    size
 }
 
 extern "C" fn send_callback(carrier: *mut c_void, bytes: *const c_uchar, size: usize) -> c_int {
@@ -872,10 +891,11 @@ impl Session {
         unsafe { self.timer.as_ref() }.last
     }
 
-    /// The largest datagram to make, in bytes; 0 (the default) sets no bound. Only for datagrams.
+    /// The largest datagram to make, in bytes; 0 (the default) sets no bound. Only for datagrams. It counts in place of what a
+    /// handshake that lost datagrams took for the path's bound.
     pub fn set_mtu(&mut self, size: u16) {
         // SAFETY: the context is valid.
-        unsafe { raw::mbedtls_ssl_set_mtu(self.ssl.as_ptr(), size) };
+        unsafe { raw::mbed_cloud_connectivity_set_mtu(self.ssl.as_ptr(), size) };
     }
 
     /// Whether received bytes wait inside the library, so that a read gives something without the transport.
@@ -1208,6 +1228,20 @@ mod tests {
         for bad in ["", ".", "a\0b", &"x".repeat(256)] {
             assert!(Name::read(ServerName::Check(bad)).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_datagram_is_taken_as_far_as_it_is_whole_records() {
+        let record =
+            |length: u8| [&[22, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 1, 0, length][..], &vec![7; length.into()]].concat();
+        let two = [record(5), record(0)].concat();
+        assert_eq!(whole_records(&two), two.len());
+        for size in 0..two.len() {
+            let expected = if size < 18 { 0 } else { 18 };
+            assert_eq!(whole_records(&two[..size]), expected, "cut at {size}");
+        }
+        assert_eq!(whole_records(&[&two[..], &[22; 12]].concat()), two.len());
+        assert_eq!(whole_records(&[0xFF; 100]), 0);
     }
 
     #[test]
