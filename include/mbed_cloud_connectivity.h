@@ -92,7 +92,7 @@ enum mcc_status_t
     MCC_ERR_PATH_SILENT = 407,
     // The operating system reported an error of the socket.
     MCC_ERR_TRANSPORT_FAILED = 408,
-    // The host accepted the connection, and its TLS handshake did not end in time.
+    // The handshake of TLS or DTLS did not end in time.
     MCC_ERR_HANDSHAKE_TIMEOUT = 501,
     // The TLS handshake failed.
     MCC_ERR_HANDSHAKE_FAILED = 502,
@@ -186,7 +186,7 @@ enum mcc_state_t
     MCC_STATE_RESOLVING = 1,
     // The transport is being connected.
     MCC_STATE_CONNECTING = 2,
-    // TLS, or the exchange of RFC 8323 capabilities, is being agreed.
+    // TLS or DTLS, or the exchange of RFC 8323 capabilities, is being agreed.
     MCC_STATE_HANDSHAKING = 3,
     // Messages go both ways.
     MCC_STATE_READY = 4,
@@ -306,7 +306,7 @@ enum mcc_transport_t
     MCC_TRANSPORT_CONFIGURED = 0,
     // TCP, with TLS for `coaps://`: the device management service.
     MCC_TRANSPORT_TCP = 1,
-    // UDP.
+    // UDP, with DTLS 1.2 for `coaps://` (RFC 7252 section 9).
     MCC_TRANSPORT_UDP = 2,
 };
 #ifndef __cplusplus
@@ -318,7 +318,7 @@ typedef uint32_t mcc_transport_t;
 #endif // __cplusplus
 
 // How messages are told apart on TCP, for `coap://` and `coaps://`. `coap+tcp://` and `coaps+tcp://` always mean RFC 8323, and UDP
-// always one message a datagram.
+// always one message a datagram, with DTLS in one record.
 enum mcc_framing_t
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
@@ -405,7 +405,7 @@ typedef struct mcc_event_failed_t {
 
 // `MCC_EVENT_PING_ANSWERED`
 typedef struct mcc_event_ping_answered_t {
-    // Microseconds from the ping (over UDP: its latest transmission) to the answer.
+    // Microseconds from the ping (over UDP and DTLS: its latest transmission) to the answer.
     uint64_t round_trip_us;
 } mcc_event_ping_answered_t;
 
@@ -456,14 +456,15 @@ typedef struct mcc_event_t {
 // it must not throw or jump out.
 typedef void (*mcc_event_callback_t)(void *argument, const struct mcc_event_t *event);
 
-// How the server and this device prove who they are. Begin with `MCC_TLS_OPTIONS_INIT`. Everything that is pointed to is copied
+// How the server and this device prove who they are, over TLS and DTLS. Begin with `MCC_TLS_OPTIONS_INIT`. Everything that is pointed to is copied
 // before `mcc_connection_open` returns. Certificates, lists and keys are PEM text or DER; a size does not count the NUL of a text.
 typedef struct mcc_tls_options_t {
     // The size of this struct in bytes, as the initialiser sets it.
     uint32_t size;
     // 1 (the default): the server's certificate has to be for `server_name`. 0: any name will do, for a service with a CA of its own.
     uint32_t check_server_name;
-    // The lowest version, one of `mcc_tls_version_t`; 1.2 by default.
+    // The lowest version, one of `mcc_tls_version_t`; 1.2 by default. DTLS is always 1.2, and a lowest version above it is
+    // `MCC_ERR_UNSUPPORTED`.
     uint32_t min_version;
     // The highest version, one of `mcc_tls_version_t`; 1.3 by default.
     uint32_t max_version;
@@ -506,7 +507,8 @@ typedef struct mcc_connection_options_t {
     uint32_t size;
     // What carries `coap://` and `coaps://`, one of `mcc_transport_t`.
     uint32_t transport;
-    // `coap://`, `coaps://` (the service's own framings), `coap+tcp://` or `coaps+tcp://` (RFC 8323), then host and, where it is
+    // `coap://`, `coaps://` (over TCP the service's own framings, over UDP RFC 7252, with DTLS for `coaps`), `coap+tcp://` or
+    // `coaps+tcp://` (RFC 8323), then host and, where it is
     // not the default of 5683 (5684 for `coaps`), `:port`. IPv6 addresses stand in brackets. A path is not allowed. Without a port the compiled-in
     // `MBED_CLOUD_CLIENT_CUSTOM_URI_PORT` counts, where the build read one.
     const char *uri;
@@ -514,7 +516,7 @@ typedef struct mcc_connection_options_t {
     mcc_event_callback_t callback;
     // Handed to the callback; it has to last until the event `MCC_STATE_CLOSED`.
     void *argument;
-    // For `coaps` and `coaps+tcp`: credentials. It has to be null for the schemes without TLS.
+    // For `coaps` and `coaps+tcp`: credentials. It has to be null for the schemes without TLS and DTLS.
     const struct mcc_tls_options_t *tls;
     // How messages are told apart on TCP, one of `mcc_framing_t`.
     uint32_t framing;
@@ -547,7 +549,8 @@ typedef struct mcc_connection_options_t {
     uint32_t resolve_timeout_ms;
     // Milliseconds for the connect, over all addresses, 1 to 3600000; 15000 by default.
     uint32_t connect_timeout_ms;
-    // Milliseconds for TLS and the capabilities of RFC 8323, 1 to 3600000; 30000 by default.
+    // Milliseconds for TLS or DTLS and the capabilities of RFC 8323, 1 to 3600000; 30000 by default. DTLS sends again what is not
+    // answered in 1 s, then 2 s, and so on up to 60 s (RFC 6347 section 4.2.4.1).
     uint32_t handshake_timeout_ms;
     // TCP's own keepalive: idle seconds before the first probe, 0 (the default: off) to 32767.
     uint32_t tcp_keepalive_idle_s;
@@ -665,7 +668,7 @@ mcc_status_t mcc_connection_open(struct mcc_context_t *context,
 // 8323 type and message ID are left out, as the standard has it. Any thread, callbacks included.
 //
 // Errors, none of which is followed by an event: `MCC_ERR_NULL_POINTER` (connection or message), `MCC_ERR_INVALID_HANDLE`,
-// `MCC_ERR_EMPTY_MESSAGE` (size 0), `MCC_ERR_MESSAGE_TOO_LARGE` (over 65535 bytes on TCP, 65507 in a datagram, 16384 in a record, and in one of TLS 1.3 a byte less, which `MCC_EVENT_FAILED` says),
+// `MCC_ERR_EMPTY_MESSAGE` (size 0), `MCC_ERR_MESSAGE_TOO_LARGE` (over 65535 bytes on TCP, 65507 in a datagram, 16384 in a record of TLS or DTLS, and in one of TLS 1.3 a byte less, which `MCC_EVENT_FAILED` says),
 // `MCC_ERR_INVALID_MESSAGE`, `MCC_ERR_QUEUE_FULL`, `MCC_ERR_NOT_CONNECTED` (waiting for the next attempt, without
 // `keep_queued_messages`).
 mcc_status_t mcc_connection_send(struct mcc_connection_t *connection,
@@ -695,7 +698,7 @@ mcc_status_t mcc_connection_set_keepalive(struct mcc_connection_t *connection,
 mcc_status_t mcc_connection_stats(const struct mcc_connection_t *connection,
                                   struct mcc_connection_stats_t *stats);
 
-// Closes a connection; TLS says so to the peer. It returns at once, and the handle is invalid from the call on.
+// Closes a connection; TLS and DTLS say so to the peer. It returns at once, and the handle is invalid from the call on.
 //
 // Each message not sent yet is then reported as failed with `MCC_ERR_CLOSED`, and the event `MCC_STATE_CLOSED` is the last: after
 // it nothing uses `argument` any more. Any thread, callbacks of this connection included. Null does nothing, nor does a handle

@@ -89,7 +89,7 @@ statuses! {
     KeyMismatch = 115, Argument, "MCC_ERR_KEY_MISMATCH", "The private key does not belong to the device's own certificate: pass the pair that was issued together.";
     PskInvalid = 116, Argument, "MCC_ERR_PSK_INVALID", "The pre-shared key or its identity is empty or too long: pass both, the key with at most 32 bytes and the identity with at most 128.";
     TrustMissing = 117, Argument, "MCC_ERR_TRUST_MISSING", "Nothing was given to know the server by: pass the CA certificates of the service, or a pre-shared key.";
-    Unsupported = 118, Argument, "MCC_ERR_UNSUPPORTED", "This combination of scheme, transport and framing is not supported: coaps needs TCP, the record framing needs TLS.";
+    Unsupported = 118, Argument, "MCC_ERR_UNSUPPORTED", "This combination of scheme, transport and framing is not supported: the framings are for TCP, the record framing needs TLS, and DTLS is version 1.2.";
 
     WrongState = 201, State, "MCC_ERR_WRONG_STATE", "The object does not take this call as it is: a context with a thread of its own is not processed by the caller, and a keepalive tells of a ping only after there was one.";
     Busy = 202, State, "MCC_ERR_BUSY", "The context is being processed already, by another thread or by the caller of this callback: return from the callback first.";
@@ -110,7 +110,7 @@ statuses! {
     PathSilent = 407, SilentPath, "MCC_ERR_PATH_SILENT", "Nothing comes back from the peer, neither the answer to a ping nor TCP's acknowledgement: the path is taken for dead and connected anew; if it repeats at the same idle time, use a shorter keepalive interval.";
     TransportFailed = 408, Unreachable, "MCC_ERR_TRANSPORT_FAILED", "The operating system reported an error of the socket: the detail is its errno.";
 
-    HandshakeTimeout = 501, Filtered, "MCC_ERR_HANDSHAKE_TIMEOUT", "The host accepted the connection, and its TLS handshake did not end in time: check that the port speaks TLS and that nothing on the way holds it back.";
+    HandshakeTimeout = 501, Filtered, "MCC_ERR_HANDSHAKE_TIMEOUT", "The handshake of TLS or DTLS did not end in time: check that the port speaks it and that nothing on the way holds it back; to DTLS a wrong pre-shared key looks the same.";
     HandshakeFailed = 502, Protocol, "MCC_ERR_HANDSHAKE_FAILED", "The TLS handshake failed: the detail is the Mbed TLS error; compare versions, cipher suites and credentials of both sides.";
     TlsAlert = 503, Alert, "MCC_ERR_TLS_ALERT", "The peer ended TLS with a fatal alert: the detail is its number (RFC 8446 section 6); 40 and 47 ask for the settings, 42 to 49 and 116 for the device's certificate, 115 for the PSK identity.";
     NotTls = 504, Protocol, "MCC_ERR_NOT_TLS", "What answers at this port does not speak TLS: check the port, and whether a portal or firewall answers in the host's place.";

@@ -206,7 +206,7 @@ static void print_usage(FILE *out)
                  "  --psk HEX             the pre-shared key\n"
                  "  --server-name NAME    the name that the server's certificate is for, if not the host\n"
                  "  --no-name-check       take any name of the CA's certificates\n"
-                 "  --udp                 coap:// over UDP\n"
+                 "  --udp                 coap:// over UDP, coaps:// over DTLS\n"
                  "  --interval SECONDS    keepalive interval, instead of the one compiled in; `off` for none\n"
                  "  --answer-within MS    how long the answer to a ping may take\n"
                  "  --limit SECONDS       end after this time\n"

@@ -7,7 +7,7 @@ use super::message::{self, FormatError, HEADER_SIZE, Header, MAX_TOKEN_SIZE};
 pub enum Framing {
     /// One message, one datagram.
     Datagram,
-    /// One message, one TLS record.
+    /// One message, one record of TLS or DTLS.
     Record,
     /// Four bytes of big-endian length, then one message.
     LengthPrefix,
@@ -17,7 +17,7 @@ pub enum Framing {
 
 /// The longest message that is sent over a stream.
 pub const MAX_MESSAGE_SIZE: usize = 65_535;
-/// The longest plaintext of a TLS record (RFC 5246 section 6.2.1: 2^14 bytes).
+/// The longest plaintext of a record of TLS or DTLS (RFC 5246 section 6.2.1: 2^14 bytes).
 pub const MAX_RECORD_SIZE: usize = 16_384;
 /// The longest UDP payload over IPv4: 65,535 bytes less the headers of IP and UDP.
 pub const MAX_DATAGRAM_SIZE: usize = 65_507;

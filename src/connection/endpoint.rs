@@ -15,7 +15,7 @@ const MAX_LABEL_SIZE: usize = 63;
 /// A server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Whether TLS is asked for.
+    /// Whether TLS, over datagrams DTLS, is asked for.
     pub secure: bool,
     /// Whether RFC 8323 is asked for; otherwise the transport is not said by the URI.
     pub rfc8323: bool,

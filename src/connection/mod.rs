@@ -37,7 +37,7 @@ pub struct Settings {
     pub port: u16,
     /// What carries the messages.
     pub transport: Transport,
-    /// Whether TLS stands between.
+    /// Whether TLS, over datagrams DTLS, stands between.
     pub secure: bool,
     /// How messages are told apart.
     pub framing: Framing,
@@ -55,7 +55,7 @@ pub struct Settings {
     pub resolve_timeout: Duration,
     /// How long connecting may take, over all addresses.
     pub connect_timeout: Duration,
-    /// How long TLS and the capabilities of RFC 8323 may take.
+    /// How long TLS or DTLS and the capabilities of RFC 8323 may take.
     pub handshake_timeout: Duration,
 }
 
@@ -78,7 +78,7 @@ pub enum Input<'a> {
     NotResolved(Lookup, Failure),
     /// The transport is connected.
     Connected(Link),
-    /// TLS stands. A record takes messages up to this many bytes.
+    /// TLS or DTLS stands. A record takes messages up to this many bytes.
     Secured(Link, usize),
     /// The link is over: it could not be connected or secured, the peer closed it, or it broke.
     Failed(Link, Failure),
@@ -110,7 +110,7 @@ pub enum Output {
     Resolve(Lookup, String, u16),
     /// Make a socket and connect it; answer with `Connected` or `Failed`.
     Connect(Link, SocketAddr),
-    /// Begin TLS; answer with `Secured` or `Failed`.
+    /// Begin TLS, over datagrams DTLS; answer with `Secured` or `Failed`.
     Secure(Link),
     /// Write these bytes; answer with `Sent`, `NotSent` or `Failed`. There is one at a time.
     Write(Link, Vec<u8>),
@@ -175,7 +175,7 @@ pub enum State {
     Resolving,
     /// The transport is being connected.
     Connecting,
-    /// TLS, or the exchange of RFC 8323 capabilities, is being agreed.
+    /// TLS or DTLS, or the exchange of RFC 8323 capabilities, is being agreed.
     Handshaking,
     /// Messages go both ways.
     Ready,

@@ -510,6 +510,61 @@ fn each_stage_has_its_deadline() {
     assert_eq!(bench.waiting().0.status, Status::CapabilitiesTimeout);
 }
 
+/// What `coaps` over UDP means.
+fn dtls() -> Settings {
+    let plain = settings(Framing::Datagram);
+    Settings { secure: true, framing: Framing::Record, ..plain }
+}
+
+#[test]
+fn over_dtls_a_refused_or_silent_address_gives_way_to_the_next() {
+    let addresses: Vec<SocketAddr> = (1..=3).map(|host| SocketAddr::from(([10, 0, 0, host], 1))).collect();
+    let mut bench = Bench::new(Settings { host: Host::Name("device.example".into()), ..dtls() });
+    let Some(Output::Resolve(lookup, ..)) = bench.take().pop() else { panic!() };
+    bench.input(Input::Resolved(lookup, addresses));
+    let first = bench.link();
+    bench.take();
+    bench.input(Input::Connected(first));
+    assert!(bench.take().contains(&Output::Secure(first)), "datagrams are always connected, and DTLS begins");
+    bench.input(Input::Failed(first, Status::ConnectionRefused.into()));
+    let second = bench.link();
+    bench.take();
+    bench.input(Input::Connected(second));
+    assert_eq!(bench.deadline, Some(bench.now + seconds(30)), "of the handshake");
+    bench.wait();
+    let third = bench.link();
+    assert!(bench.outputs.contains(&Output::CloseLink(second)));
+    bench.input(Input::Connected(third));
+    bench.input(Input::Secured(third, framing::MAX_RECORD_SIZE));
+    assert!(bench.reports().contains(&state(State::Ready)));
+}
+
+#[test]
+fn over_dtls_one_message_is_one_record_and_pings_are_sent_again() {
+    let (mut bench, link) = Bench::ready(dtls());
+    bench.send(1, &request(1));
+    assert_eq!(bench.written(), [request(1)]);
+    bench.input(Input::Sent(link));
+    bench.take();
+    bench.send(2, &[&RESPONSE[..], &[0xff], &[7; framing::MAX_RECORD_SIZE]].concat());
+    assert_eq!(bench.reports(), [Report::Failed { ticket: 2, reason: Status::MessageTooLarge.into() }]);
+    // A record without content is no message; what cannot be sent fails alone.
+    bench.receive(link, &[]);
+    bench.send(3, &request(3));
+    bench.take();
+    bench.input(Input::NotSent(link, Status::NetworkDown.into()));
+    assert_eq!(bench.take(), [Output::Report(Report::Failed { ticket: 3, reason: Status::NetworkDown.into() })]);
+    assert_eq!(bench.connection.statistics().format_errors, 0);
+    bench.input(Input::Ping);
+    for _ in 0..5 {
+        assert_eq!(bench.written().len(), 1);
+        bench.input(Input::Sent(link));
+        bench.take();
+        bench.wait();
+    }
+    assert_eq!(bench.waiting().0.status, Status::PathSilent);
+}
+
 #[test]
 fn the_next_address_is_tried_when_one_hangs_is_refused_or_fails_in_tls() {
     let mut named = settings(Framing::Record);

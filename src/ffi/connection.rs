@@ -36,12 +36,12 @@ pub enum mcc_transport_t {
     MCC_TRANSPORT_CONFIGURED = 0,
     /// TCP, with TLS for `coaps://`: the device management service.
     MCC_TRANSPORT_TCP = 1,
-    /// UDP.
+    /// UDP, with DTLS 1.2 for `coaps://` (RFC 7252 section 9).
     MCC_TRANSPORT_UDP = 2,
 }
 
 /// How messages are told apart on TCP, for `coap://` and `coaps://`. `coap+tcp://` and `coaps+tcp://` always mean RFC 8323, and UDP
-/// always one message a datagram.
+/// always one message a datagram, with DTLS in one record.
 #[repr(u32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum mcc_framing_t {
@@ -66,7 +66,7 @@ pub enum mcc_tls_version_t {
 /// The interval that switches keepalive off.
 pub const MCC_KEEPALIVE_OFF: u32 = u32::MAX;
 
-/// How the server and this device prove who they are. Begin with `MCC_TLS_OPTIONS_INIT`. Everything that is pointed to is copied
+/// How the server and this device prove who they are, over TLS and DTLS. Begin with `MCC_TLS_OPTIONS_INIT`. Everything that is pointed to is copied
 /// before `mcc_connection_open` returns. Certificates, lists and keys are PEM text or DER; a size does not count the NUL of a text.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +75,8 @@ pub struct mcc_tls_options_t {
     pub size: u32,
     /// 1 (the default): the server's certificate has to be for `server_name`. 0: any name will do, for a service with a CA of its own.
     pub check_server_name: u32,
-    /// The lowest version, one of `mcc_tls_version_t`; 1.2 by default.
+    /// The lowest version, one of `mcc_tls_version_t`; 1.2 by default. DTLS is always 1.2, and a lowest version above it is
+    /// `MCC_ERR_UNSUPPORTED`.
     pub min_version: u32,
     /// The highest version, one of `mcc_tls_version_t`; 1.3 by default.
     pub max_version: u32,
@@ -146,7 +147,8 @@ pub struct mcc_connection_options_t {
     pub size: u32,
     /// What carries `coap://` and `coaps://`, one of `mcc_transport_t`.
     pub transport: u32,
-    /// `coap://`, `coaps://` (the service's own framings), `coap+tcp://` or `coaps+tcp://` (RFC 8323), then host and, where it is
+    /// `coap://`, `coaps://` (over TCP the service's own framings, over UDP RFC 7252, with DTLS for `coaps`), `coap+tcp://` or
+    /// `coaps+tcp://` (RFC 8323), then host and, where it is
     /// not the default of 5683 (5684 for `coaps`), `:port`. IPv6 addresses stand in brackets. A path is not allowed. Without a port the compiled-in
     /// `MBED_CLOUD_CLIENT_CUSTOM_URI_PORT` counts, where the build read one.
     pub uri: *const c_char,
@@ -154,7 +156,7 @@ pub struct mcc_connection_options_t {
     pub callback: mcc_event_callback_t,
     /// Handed to the callback; it has to last until the event `MCC_STATE_CLOSED`.
     pub argument: *mut c_void,
-    /// For `coaps` and `coaps+tcp`: credentials. It has to be null for the schemes without TLS.
+    /// For `coaps` and `coaps+tcp`: credentials. It has to be null for the schemes without TLS and DTLS.
     pub tls: *const mcc_tls_options_t,
     /// How messages are told apart on TCP, one of `mcc_framing_t`.
     pub framing: u32,
@@ -187,7 +189,8 @@ pub struct mcc_connection_options_t {
     pub resolve_timeout_ms: u32,
     /// Milliseconds for the connect, over all addresses, 1 to 3600000; 15000 by default.
     pub connect_timeout_ms: u32,
-    /// Milliseconds for TLS and the capabilities of RFC 8323, 1 to 3600000; 30000 by default.
+    /// Milliseconds for TLS or DTLS and the capabilities of RFC 8323, 1 to 3600000; 30000 by default. DTLS sends again what is not
+    /// answered in 1 s, then 2 s, and so on up to 60 s (RFC 6347 section 4.2.4.1).
     pub handshake_timeout_ms: u32,
     /// TCP's own keepalive: idle seconds before the first probe, 0 (the default: off) to 32767.
     pub tcp_keepalive_idle_s: u32,
@@ -314,15 +317,16 @@ pub extern "C" fn mcc_connection_open(
         // SAFETY: the caller gives a URI that ends with NUL.
         let uri = unsafe { text(options.uri) }.ok_or(Status::NullPointer)?;
         let endpoint = Endpoint::parse(uri.to_bytes(), crate::settings::CUSTOM_URI_PORT)?;
+        let transport = transport(&options, &endpoint)?;
         let tls = match (endpoint.secure, options.tls.is_null()) {
-            (true, false) => Some(tls_config(options.tls, &endpoint)?),
+            (true, false) => Some(tls_config(options.tls, &endpoint, transport)?),
             (true, true) => return Err(Status::TrustMissing),
             // Credentials and a scheme without TLS: one of the two is a mistake, and the message would go in the clear.
             (false, false) => return Err(Status::InvalidArgument),
             (false, true) => None,
         };
-        let settings =
-            ConnectionSettings { core: core_settings(&options, endpoint)?, tls, tcp: tcp_options(&options)? };
+        let core = core_settings(&options, endpoint, transport)?;
+        let settings = ConnectionSettings { core, tls, tcp: tcp_options(&options)? };
 
         let handle = CONNECTIONS.reserve();
         let sink = sink(callback, options.argument, handle);
@@ -349,7 +353,7 @@ pub extern "C" fn mcc_connection_open(
 /// 8323 type and message ID are left out, as the standard has it. Any thread, callbacks included.
 ///
 /// Errors, none of which is followed by an event: `MCC_ERR_NULL_POINTER` (connection or message), `MCC_ERR_INVALID_HANDLE`,
-/// `MCC_ERR_EMPTY_MESSAGE` (size 0), `MCC_ERR_MESSAGE_TOO_LARGE` (over 65535 bytes on TCP, 65507 in a datagram, 16384 in a record, and in one of TLS 1.3 a byte less, which `MCC_EVENT_FAILED` says),
+/// `MCC_ERR_EMPTY_MESSAGE` (size 0), `MCC_ERR_MESSAGE_TOO_LARGE` (over 65535 bytes on TCP, 65507 in a datagram, 16384 in a record of TLS or DTLS, and in one of TLS 1.3 a byte less, which `MCC_EVENT_FAILED` says),
 /// `MCC_ERR_INVALID_MESSAGE`, `MCC_ERR_QUEUE_FULL`, `MCC_ERR_NOT_CONNECTED` (waiting for the next attempt, without
 /// `keep_queued_messages`).
 #[unsafe(no_mangle)]
@@ -428,7 +432,7 @@ pub extern "C" fn mcc_connection_stats(
     })
 }
 
-/// Closes a connection; TLS says so to the peer. It returns at once, and the handle is invalid from the call on.
+/// Closes a connection; TLS and DTLS say so to the peer. It returns at once, and the handle is invalid from the call on.
 ///
 /// Each message not sent yet is then reported as failed with `MCC_ERR_CLOSED`, and the event `MCC_STATE_CLOSED` is the last: after
 /// it nothing uses `argument` any more. Any thread, callbacks of this connection included. Null does nothing, nor does a handle
@@ -556,33 +560,37 @@ pub(super) fn keepalive_interval(seconds: u32, reliable: bool) -> Result<Option<
     }
 }
 
-fn core_settings(options: &mcc_connection_options_t, endpoint: Endpoint) -> Result<core::Settings, Status> {
+fn transport(options: &mcc_connection_options_t, endpoint: &Endpoint) -> Result<core::Transport, Status> {
     const TRANSPORT_CONFIGURED: u32 = mcc_transport_t::MCC_TRANSPORT_CONFIGURED as u32;
     const TRANSPORT_TCP: u32 = mcc_transport_t::MCC_TRANSPORT_TCP as u32;
     const TRANSPORT_UDP: u32 = mcc_transport_t::MCC_TRANSPORT_UDP as u32;
+    let udp_configured = matches!(TRANSPORT_MODE, TransportMode::Udp | TransportMode::UdpQueue);
+    match options.transport {
+        TRANSPORT_CONFIGURED | TRANSPORT_TCP | TRANSPORT_UDP if endpoint.rfc8323 => Ok(core::Transport::Tcp),
+        TRANSPORT_CONFIGURED if udp_configured => Ok(core::Transport::Udp),
+        TRANSPORT_CONFIGURED | TRANSPORT_TCP => Ok(core::Transport::Tcp),
+        TRANSPORT_UDP => Ok(core::Transport::Udp),
+        _ => Err(Status::InvalidArgument),
+    }
+}
+
+fn core_settings(
+    options: &mcc_connection_options_t,
+    endpoint: Endpoint,
+    transport: core::Transport,
+) -> Result<core::Settings, Status> {
     const FRAMING_DEFAULT: u32 = mcc_framing_t::MCC_FRAMING_DEFAULT as u32;
     const FRAMING_RECORD: u32 = mcc_framing_t::MCC_FRAMING_RECORD as u32;
     const FRAMING_LENGTH_PREFIX: u32 = mcc_framing_t::MCC_FRAMING_LENGTH_PREFIX as u32;
-    let udp_configured = matches!(TRANSPORT_MODE, TransportMode::Udp | TransportMode::UdpQueue);
-    let transport = match options.transport {
-        TRANSPORT_CONFIGURED | TRANSPORT_TCP | TRANSPORT_UDP if endpoint.rfc8323 => core::Transport::Tcp,
-        TRANSPORT_CONFIGURED if udp_configured => core::Transport::Udp,
-        TRANSPORT_CONFIGURED | TRANSPORT_TCP => core::Transport::Tcp,
-        TRANSPORT_UDP => core::Transport::Udp,
-        _ => return Err(Status::InvalidArgument),
-    };
     let framing = match (options.framing, transport) {
         (FRAMING_DEFAULT | FRAMING_RECORD | FRAMING_LENGTH_PREFIX, _) if endpoint.rfc8323 => Framing::Rfc8323,
+        (FRAMING_DEFAULT, _) if endpoint.secure => Framing::Record,
         (FRAMING_DEFAULT, core::Transport::Udp) => Framing::Datagram,
-        (FRAMING_DEFAULT, core::Transport::Tcp) if endpoint.secure => Framing::Record,
         (FRAMING_RECORD, core::Transport::Tcp) if endpoint.secure => Framing::Record,
         (FRAMING_DEFAULT | FRAMING_LENGTH_PREFIX, core::Transport::Tcp) => Framing::LengthPrefix,
         (FRAMING_RECORD | FRAMING_LENGTH_PREFIX, _) => return Err(Status::Unsupported),
         _ => return Err(Status::InvalidArgument),
     };
-    if endpoint.secure && transport == core::Transport::Udp {
-        return Err(Status::Unsupported);
-    }
     let max_message_size = match options.max_message_size {
         0 => configured::max_incoming_message_size(),
         size => in_range(size, 64..=1_048_576)?,
@@ -633,7 +641,11 @@ fn tcp_options(options: &mcc_connection_options_t) -> Result<TcpOptions, Status>
     })
 }
 
-fn tls_config(options: *const mcc_tls_options_t, endpoint: &Endpoint) -> Result<Arc<tls::Config>, Status> {
+fn tls_config(
+    options: *const mcc_tls_options_t,
+    endpoint: &Endpoint,
+    transport: core::Transport,
+) -> Result<Arc<tls::Config>, Status> {
     // SAFETY: the caller gives an option struct that begins with its size.
     let options = unsafe { sized(options) }?;
     let given = |pointer, size| {
@@ -654,6 +666,10 @@ fn tls_config(options: *const mcc_tls_options_t, endpoint: &Endpoint) -> Result<
         _ => Err(Status::InvalidArgument),
     };
     let options = tls::Options {
+        transport: match transport {
+            core::Transport::Tcp => tls::TransportKind::Stream,
+            core::Transport::Udp => tls::TransportKind::Datagram,
+        },
         server_name: &server_name,
         check_server_name: flag(options.check_server_name)?,
         versions: (version(options.min_version)?, version(options.max_version)?),

@@ -12,7 +12,7 @@ pub enum mcc_state_t {
     MCC_STATE_RESOLVING = 1,
     /// The transport is being connected.
     MCC_STATE_CONNECTING = 2,
-    /// TLS, or the exchange of RFC 8323 capabilities, is being agreed.
+    /// TLS or DTLS, or the exchange of RFC 8323 capabilities, is being agreed.
     MCC_STATE_HANDSHAKING = 3,
     /// Messages go both ways.
     MCC_STATE_READY = 4,
@@ -92,7 +92,7 @@ pub struct mcc_event_failed_t {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct mcc_event_ping_answered_t {
-    /// Microseconds from the ping (over UDP: its latest transmission) to the answer.
+    /// Microseconds from the ping (over UDP and DTLS: its latest transmission) to the answer.
     pub round_trip_us: u64,
 }
 

@@ -97,7 +97,7 @@ pub enum mcc_status_t {
     MCC_ERR_PATH_SILENT = 407,
     /// The operating system reported an error of the socket.
     MCC_ERR_TRANSPORT_FAILED = 408,
-    /// The host accepted the connection, and its TLS handshake did not end in time.
+    /// The handshake of TLS or DTLS did not end in time.
     MCC_ERR_HANDSHAKE_TIMEOUT = 501,
     /// The TLS handshake failed.
     MCC_ERR_HANDSHAKE_FAILED = 502,

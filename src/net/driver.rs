@@ -22,9 +22,9 @@ use std::time::Duration;
 const READS_AT_ONCE: u32 = 4;
 /// How much of a stream is read at once.
 const STREAM_READ_SIZE: usize = 16_384;
-/// One byte more than the longest datagram.
+/// One byte more than the longest datagram, so that none is cut.
 const INCOMING_SIZE: usize = 65_536;
-/// The plaintext of one TLS record.
+/// The plaintext of one record of TLS or DTLS.
 const PLAIN_SIZE: usize = 16_384;
 
 /// What the drivers of one event loop share.
@@ -66,7 +66,7 @@ pub(super) struct Driver {
     lookup: Option<Arc<()>>,
     sink: Sink,
     shared: Arc<ConnectionShared>,
-    /// When the core wants to be asked again.
+    /// When the core wants to be asked again, or a handshake is to go on though nothing came in.
     pub(super) deadline: Option<Duration>,
 }
 
@@ -87,7 +87,7 @@ struct LinkIo {
 
 enum Stage {
     Connecting,
-    /// Connected, without TLS or before it.
+    /// Connected, without TLS or DTLS or before it.
     Plain,
     Securing(Box<tls::Session>),
     Secure(Box<tls::Session>),
@@ -98,8 +98,19 @@ struct Outgoing {
     written: usize,
 }
 
+/// What became of what was to be written.
+enum Flushed {
+    Whole,
+    /// The rest goes out when the socket has room.
+    Partly,
+    /// A datagram could not go; the next one may.
+    Lost(Failure),
+}
+
 /// Where the bytes come from while one socket is read: what stands in the environment's buffer, then the socket.
 struct Source {
+    /// A read gives one datagram, whole.
+    datagrams: bool,
     start: usize,
     end: usize,
     reads: u32,
@@ -122,7 +133,7 @@ enum Step {
         size: usize,
         end_of_unit: bool,
     },
-    /// TLS stands.
+    /// TLS or DTLS stands.
     Secured {
         record_size: usize,
     },
@@ -225,7 +236,7 @@ impl Driver {
         loop {
             match self.core.poll_output(now) {
                 Output::Wait(deadline) => {
-                    self.deadline = deadline;
+                    self.deadline = self.links.iter().filter_map(LinkIo::deadline).chain(deadline).min();
                     return;
                 }
                 Output::Resolve(lookup, name, port) => self.resolve(environment, lookup, name, port),
@@ -300,7 +311,7 @@ impl Driver {
         };
         environment.next_token += 1;
         environment.tokens.insert(token, (self.id, link));
-        let datagrams = self.settings.core.transport == Transport::Udp;
+        let datagrams = self.has_datagrams();
         let stage = if datagrams { Stage::Plain } else { Stage::Connecting };
         self.links.push(LinkIo {
             link,
@@ -315,6 +326,10 @@ impl Driver {
         if datagrams {
             self.core.handle(clock::now(), Input::Connected(link));
         }
+    }
+
+    fn has_datagrams(&self) -> bool {
+        self.settings.core.transport == Transport::Udp
     }
 
     fn secure(&mut self, link: Link) {
@@ -336,23 +351,22 @@ impl Driver {
         let mut io = self.links.swap_remove(position);
         environment.tokens.remove(&io.token);
         if let Stage::Secure(session) = &mut io.stage {
-            session.close(&mut Writer { socket: &io.socket, error: None });
+            session.close(&mut Writer { socket: &io.socket, error: &mut None });
         }
     }
 
     /// Writes as much as the socket takes of what is to be written.
     fn flush(&mut self, link: Link) {
+        let datagrams = self.has_datagrams();
         let Some(io) = self.links.iter_mut().find(|io| io.link == link) else { return };
-        let datagrams = self.settings.core.transport == Transport::Udp;
         let now = clock::now();
-        match io.flush() {
-            Ok(false) => {}
-            Ok(true) => {
+        match io.flush(datagrams) {
+            Ok(Flushed::Partly) => {}
+            Ok(Flushed::Whole) => {
                 io.outgoing = None;
                 self.core.handle(now, Input::Sent(link));
             }
-            // One datagram could not go; the next one may.
-            Err(failure) if datagrams && failure.status != Status::ConnectionRefused => {
+            Ok(Flushed::Lost(failure)) => {
                 io.outgoing = None;
                 self.core.handle(now, Input::NotSent(link, failure));
             }
@@ -366,12 +380,19 @@ impl Driver {
 
     /// Goes on with TLS and reads until nothing is left, or others have their turn.
     fn pump(&mut self, environment: &mut Environment, link: Link) {
-        let datagrams = self.settings.core.transport == Transport::Udp;
-        let mut source = Source { start: 0, end: 0, reads: 0, exhausted: false, ended: false, hungry: false };
+        let mut source = Source {
+            datagrams: self.has_datagrams(),
+            start: 0,
+            end: 0,
+            reads: 0,
+            exhausted: false,
+            ended: false,
+            hungry: false,
+        };
         loop {
             let Some(io) = self.links.iter_mut().find(|io| io.link == link) else { return };
             source.ended |= io.ended;
-            let step = io.step(self.id, &mut source, environment, datagrams);
+            let step = io.step(self.id, &mut source, environment);
             let now = clock::now();
             match step {
                 Ok(Step::Incoming { size, end_of_unit }) => {
@@ -404,40 +425,46 @@ impl Driver {
 }
 
 impl LinkIo {
-    /// True when everything is written.
-    fn flush(&mut self) -> Result<bool, Failure> {
-        let Some(outgoing) = &mut self.outgoing else { return Ok(false) };
+    /// When its handshake is to go on though nothing came in.
+    fn deadline(&self) -> Option<Duration> {
+        let Stage::Securing(session) = &self.stage else { return None };
+        session.time_left().map(|left| clock::now().saturating_add(left))
+    }
+
+    /// Writes as much as the socket takes.
+    fn flush(&mut self, datagrams: bool) -> Result<Flushed, Failure> {
+        let Some(outgoing) = &mut self.outgoing else { return Ok(Flushed::Partly) };
         loop {
             let rest = &outgoing.bytes[outgoing.written..];
-            match &mut self.stage {
-                Stage::Plain => match self.socket.send(rest).map_err(socket::broken)? {
-                    Some(written) => outgoing.written += written,
-                    None => return Ok(false),
+            let mut error = None;
+            let written = match &mut self.stage {
+                Stage::Plain => match send(&self.socket, rest, &mut error) {
+                    Ok(written) => written,
+                    Err(_) => return Ok(Flushed::Partly),
                 },
                 Stage::Secure(session) => {
                     let record = &rest[..rest.len().min(session.max_record_size())];
-                    let mut writer = Writer { socket: &self.socket, error: None };
-                    let progress = session.write(&mut writer, record);
-                    match progress.map_err(|failure| writer.error.map_or(failure, socket::broken))? {
-                        tls::Progress::Done => outgoing.written += record.len(),
-                        tls::Progress::Blocked => return Ok(false),
+                    match session.write(&mut Writer { socket: &self.socket, error: &mut error }, record)? {
+                        tls::Progress::Done => record.len(),
+                        tls::Progress::Blocked => return Ok(Flushed::Partly),
                     }
                 }
-                Stage::Connecting | Stage::Securing(_) => return Ok(false),
+                Stage::Connecting | Stage::Securing(_) => return Ok(Flushed::Partly),
+            };
+            match error {
+                Some(error) if datagrams && error != Errno::CONNREFUSED => {
+                    return Ok(Flushed::Lost(socket::broken(error)));
+                }
+                Some(error) => return Err(socket::broken(error)),
+                None => outgoing.written += written,
             }
             if outgoing.written >= outgoing.bytes.len() {
-                return Ok(true);
+                return Ok(Flushed::Whole);
             }
         }
     }
 
-    fn step(
-        &mut self,
-        id: u64,
-        source: &mut Source,
-        environment: &mut Environment,
-        datagrams: bool,
-    ) -> Result<Step, Failure> {
+    fn step(&mut self, id: u64, source: &mut Source, environment: &mut Environment) -> Result<Step, Failure> {
         let Environment { incoming, plain, .. } = environment;
         if let Stage::Securing(session) = &mut self.stage {
             let mut reader = Reader { socket: &self.socket, source, incoming, error: None, write_error: None };
@@ -467,21 +494,10 @@ impl LinkIo {
                     tls::Read::Blocked => return Ok(Step::Blocked),
                 }
             },
-            Stage::Plain if datagrams => {
-                if !source.may_read() {
-                    return Ok(Step::Blocked);
-                }
-                match self.socket.receive_datagram(incoming).map_err(socket::broken)? {
-                    Received::Bytes(size) => Ok(Step::Incoming { size, end_of_unit: true }),
-                    // It cannot be: no datagram is longer than the buffer.
-                    Received::Cut => Ok(Step::Incoming { size: 0, end_of_unit: true }),
-                    Received::WouldBlock | Received::End => Ok(Step::Blocked),
-                }
-            }
             Stage::Plain => match source.fill(&self.socket, incoming).map_err(socket::broken)? {
                 Received::Bytes(size) => {
                     source.start = source.end;
-                    Ok(Step::Incoming { size, end_of_unit: false })
+                    Ok(Step::Incoming { size, end_of_unit: source.datagrams })
                 }
                 Received::End => Err(Status::ClosedByPeer.into()),
                 Received::WouldBlock | Received::Cut => Ok(Step::Blocked),
@@ -507,21 +523,26 @@ impl Source {
         if !self.may_read() {
             return Ok(Received::WouldBlock);
         }
-        let incoming = &mut incoming[..STREAM_READ_SIZE];
-        let received = socket.receive(incoming)?;
+        let received = if self.datagrams {
+            socket.receive_datagram(incoming)?
+        } else {
+            socket.receive(&mut incoming[..STREAM_READ_SIZE])?
+        };
         match received {
             Received::Bytes(size) => {
                 (self.start, self.end) = (0, size);
                 // A stream that gave less than asked for is empty, and tells of more by a new edge, but for an end already told.
-                self.exhausted = size < incoming.len() && !self.ended;
+                self.exhausted = !self.datagrams && size < STREAM_READ_SIZE && !self.ended;
             }
-            _ => self.exhausted = true,
+            // It cannot be: no datagram is longer than the buffer.
+            Received::Cut => {}
+            Received::WouldBlock | Received::End => self.exhausted = true,
         }
         Ok(received)
     }
 }
 
-/// What TLS reads from and writes to.
+/// What a session reads from and writes to.
 struct Reader<'a> {
     socket: &'a Socket,
     source: &'a mut Source,
@@ -532,15 +553,12 @@ struct Reader<'a> {
 
 impl tls::Transport for Reader<'_> {
     fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match send(self.socket, bytes, &mut self.write_error) {
-            // TLS goes on to read, and finds what the peer said before it ended the connection.
-            Err(_) if self.write_error.is_some() => {
-                self.source.exhausted = false;
-                self.source.ended = true;
-                Ok(bytes.len())
-            }
-            result => result,
+        let sent = send(self.socket, bytes, &mut self.write_error);
+        if self.write_error.is_some() {
+            self.source.exhausted = false;
+            self.source.ended = true;
         }
+        sent
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -556,6 +574,11 @@ impl tls::Transport for Reader<'_> {
             }
         }
         let waiting = &self.incoming[self.source.start..self.source.end];
+        if self.source.datagrams && waiting.len() > buffer.len() {
+            // Longer than the longest record, and passed over like an empty one: no part of it is taken for the whole.
+            self.source.start = self.source.end;
+            return Ok(0);
+        }
         let size = waiting.len().min(buffer.len());
         buffer[..size].copy_from_slice(&waiting[..size]);
         self.source.start += size;
@@ -563,15 +586,15 @@ impl tls::Transport for Reader<'_> {
     }
 }
 
-/// What TLS writes to when nothing is read.
+/// What a session writes to when nothing is read.
 struct Writer<'a> {
     socket: &'a Socket,
-    error: Option<Errno>,
+    error: &'a mut Option<Errno>,
 }
 
 impl tls::Transport for Writer<'_> {
     fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        send(self.socket, bytes, &mut self.error)
+        send(self.socket, bytes, self.error)
     }
 
     fn receive(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -579,13 +602,15 @@ impl tls::Transport for Writer<'_> {
     }
 }
 
+/// Writes what the socket takes. What it refuses counts as written and stands in `failed`: a datagram is lost, and of a stream the
+/// session goes on to read, and finds what the peer said before it ended the connection.
 fn send(socket: &Socket, bytes: &[u8], failed: &mut Option<Errno>) -> io::Result<usize> {
     match socket.send(bytes) {
         Ok(Some(sent)) => Ok(sent),
         Ok(None) => Err(io::ErrorKind::WouldBlock.into()),
         Err(error) => {
             *failed = Some(error);
-            Err(error.into())
+            Ok(bytes.len())
         }
     }
 }

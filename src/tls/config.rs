@@ -1,18 +1,27 @@
 //! What the sessions of one connection share.
 
 use crate::error::{Failure, Status};
-use mbed_cloud_connectivity_mbedtls::config::{ClientConfig, ProtocolVersion, TransportKind, Verification};
+use mbed_cloud_connectivity_mbedtls::config::{
+    CipherSuite, ClientConfig, ProtocolVersion, TransportKind, Verification,
+};
 use mbed_cloud_connectivity_mbedtls::pk::PrivateKey;
 use mbed_cloud_connectivity_mbedtls::session::SavedSession;
 use mbed_cloud_connectivity_mbedtls::x509::{CertificateChain, RevocationList};
 use mbed_cloud_connectivity_mbedtls::{Error, ErrorKind, ServerName};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// RFC 4279 section 5.3 asks for identities of 128 bytes at least.
 const MAX_PSK_IDENTITY_SIZE: usize = 128;
 /// What Mbed TLS takes.
 const MAX_PSK_SIZE: usize = 32;
+/// The first wait for an answer in a DTLS handshake, and the longest, to which it doubles (RFC 6347 section 4.2.4.1).
+const RETRANSMISSION: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// How often a session is offered over datagrams to a server that says nothing: with it a ClientHello may be longer than what the path
+/// or the server takes.
+const MAX_OFFERS: u8 = 3;
 
 /// A TLS version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,11 +35,13 @@ pub enum Version {
 /// How the server and this device prove who they are. Certificates and keys are PEM or DER.
 #[derive(Debug, Clone, Copy)]
 pub struct Options<'a> {
+    /// What carries the records: a stream for TLS, datagrams for DTLS.
+    pub transport: TransportKind,
     /// The server's name or address.
     pub server_name: &'a str,
     /// Whether its certificate has to be for that name.
     pub check_server_name: bool,
-    /// The lowest and the highest version.
+    /// The lowest and the highest version; of DTLS there is 1.2 alone.
     pub versions: (Version, Version),
     /// The CA certificates.
     pub ca: Option<&'a [u8]>,
@@ -51,9 +62,16 @@ pub struct Options<'a> {
 /// Checked options, and the latest session, which the next one resumes where the server allows it.
 pub struct Config {
     pub(super) client: Arc<ClientConfig>,
+    pub(super) transport: TransportKind,
     server_name: String,
     check_server_name: bool,
-    saved: Mutex<Option<SavedSession>>,
+    saved: Mutex<Option<Offer>>,
+}
+
+/// A session to resume, and how often it was offered.
+pub(super) struct Offer {
+    pub(super) session: SavedSession,
+    times: u8,
 }
 
 impl std::fmt::Debug for Config {
@@ -65,20 +83,32 @@ impl std::fmt::Debug for Config {
 impl Config {
     /// Reads and checks the options; each mistake has its own status.
     pub fn new(options: &Options<'_>) -> Result<Self, Failure> {
-        let (minimum, maximum) = options.versions;
+        let (minimum, mut maximum) = options.versions;
         if minimum > maximum {
             return Err(Status::InvalidArgument.into());
         }
-        let mut builder = ClientConfig::builder(TransportKind::Stream)
+        if options.transport == TransportKind::Datagram {
+            if minimum > Version::Tls12 {
+                return Err(Status::Unsupported.into());
+            }
+            maximum = Version::Tls12;
+        }
+        let mut builder = ClientConfig::builder(options.transport)
             .versions(version(minimum), version(maximum))
             .verification(Verification::Required)
-            .session_tickets(true);
+            .session_tickets(true)
+            .retransmission(RETRANSMISSION.0, RETRANSMISSION.1);
         match (options.ca, options.psk.or(options.psk_identity)) {
             (None, None) => return Err(Status::TrustMissing.into()),
             (Some(ca), _) => {
                 builder = builder.trusted(CertificateChain::parse(ca).map_err(as_status(Status::CaInvalid))?)
             }
             (None, Some(_)) => {}
+        }
+        if options.ca.is_none() {
+            // No certificate could be judged: a server that is offered both would choose one in vain, as GnuTLS's does.
+            let suites = CipherSuite::all().into_iter().filter(|suite| suite.goes_without_certificate());
+            builder = builder.cipher_suites(&suites.map(CipherSuite::number).collect::<Vec<_>>());
         }
         if let Some(crl) = options.crl {
             builder = builder.revocation(RevocationList::parse(crl).map_err(as_status(Status::CrlInvalid))?);
@@ -108,6 +138,7 @@ impl Config {
         let name = options.server_name.split('%').next().unwrap_or_default();
         let config = Self {
             client,
+            transport: options.transport,
             server_name: name.strip_suffix('.').unwrap_or(name).to_owned(),
             check_server_name: options.check_server_name,
             saved: Mutex::new(None),
@@ -128,12 +159,24 @@ impl Config {
     }
 
     /// The session to resume. It is taken: a ticket is used once (RFC 8446 appendix C.4).
-    pub(super) fn take_saved(&self) -> Option<SavedSession> {
-        self.saved.lock().unwrap_or_else(PoisonError::into_inner).take()
+    pub(super) fn take_saved(&self) -> Option<Offer> {
+        let offer = self.saved().take()?;
+        Some(Offer { times: offer.times + 1, ..offer })
     }
 
     pub(super) fn save(&self, session: SavedSession) {
-        *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
+        *self.saved() = Some(Offer { session, times: 0 });
+    }
+
+    /// Takes back a session that was offered to a server that did not answer, for the next address or attempt.
+    pub(super) fn give_back(&self, offer: Offer) {
+        if offer.times < MAX_OFFERS {
+            self.saved().get_or_insert(offer);
+        }
+    }
+
+    fn saved(&self) -> MutexGuard<'_, Option<Offer>> {
+        self.saved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

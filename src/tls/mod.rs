@@ -1,4 +1,4 @@
-//! TLS: what is offered, trusted and judged, over the safe layer of `mbedtls/`.
+//! TLS and DTLS: what is offered, trusted and judged, over the safe layer of `mbedtls/`.
 //!
 //! Nothing outside this module and that crate names Mbed TLS. It knows nothing of sockets and of CoAP: bytes and time are handed in.
 
@@ -14,5 +14,6 @@ pub mod time;
 mod verify;
 
 pub use config::{Config, Options, Version};
+pub use mbed_cloud_connectivity_mbedtls::config::TransportKind;
 pub use mbed_cloud_connectivity_mbedtls::session::Transport;
 pub use session::{Progress, Read, Session};

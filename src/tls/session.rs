@@ -1,22 +1,28 @@
-//! One TLS session.
+//! One TLS or DTLS session.
 
-use super::config::Config;
+use super::config::{Config, Offer};
 use super::time::{BUILD_DATE, Clock};
-use super::{Transport, verify};
+use super::{Transport, TransportKind, verify};
 use crate::error::{Failure, Status};
 use mbed_cloud_connectivity_mbedtls::session::{Handshake, Read as RawRead, Write};
 use mbed_cloud_connectivity_mbedtls::{self as mbedtls, Error, ErrorKind, VerifyFlags};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// MBEDTLS_ERR_SSL_INVALID_RECORD: the header of a record is none.
 const INVALID_RECORD: i32 = -0x7200;
 /// MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE: well-formed, and not for this library or not now.
 const UNEXPECTED_MESSAGE: i32 = -0x7700;
+/// The longest datagram of a handshake, which has to pass everywhere: what every link of IPv6 carries (RFC 8200 section 5: 1280
+/// bytes) less the headers of IPv6 (40) and UDP (8).
+const HANDSHAKE_DATAGRAM_SIZE: u16 = 1280 - 40 - 8;
 
-/// One TLS session of a connection.
+/// One TLS or DTLS session of a connection.
 pub struct Session {
     session: mbedtls::Session,
     config: Arc<Config>,
+    /// The earlier session that is offered over datagrams, as long as nobody has answered.
+    offered: Option<Offer>,
 }
 
 impl std::fmt::Debug for Session {
@@ -59,31 +65,61 @@ impl Session {
                 verification.flags_at(BUILD_DATE).without(future)
             })),
         }
-        if let Some(saved) = config.take_saved() {
-            // What cannot be resumed means a full handshake, which is what happens without it.
-            let _ = session.resume(saved.as_ref());
+        if config.transport == TransportKind::Datagram {
+            session.set_mtu(HANDSHAKE_DATAGRAM_SIZE);
+            // So that the session goes on when a NAT gives this device another address (RFC 9146), where the server agrees.
+            session.ask_for_connection_id().map_err(setup_failure)?;
         }
-        Ok(Self { session, config: config.clone() })
+        let mut offered = config.take_saved();
+        if let Some(offer) = &offered {
+            // What cannot be resumed means a full handshake, which is what happens without it.
+            let _ = session.resume(offer.session.as_ref());
+        }
+        if config.transport == TransportKind::Stream {
+            offered = None;
+        }
+        Ok(Self { session, config: config.clone(), offered })
     }
 
     /// Goes on with the handshake.
     pub fn handshake(&mut self, transport: &mut dyn Transport) -> Result<Progress, Failure> {
         match self.session.handshake(transport) {
             Ok(Handshake::Done) => {
+                if self.config.transport == TransportKind::Datagram {
+                    // Messages may be as long as over UDP without DTLS; the network's layer cuts them up.
+                    self.session.set_mtu(0);
+                }
+                self.offered = None;
                 self.remember();
                 Ok(Progress::Done)
             }
             Ok(Handshake::WantRead | Handshake::WantWrite) => Ok(Progress::Blocked),
-            Err(error) => Err(self.handshake_failure(error)),
+            Err(error) => {
+                if !matches!(error.kind(), ErrorKind::Transport | ErrorKind::ConnectionReset | ErrorKind::Timeout) {
+                    self.offered = None;
+                }
+                Err(self.handshake_failure(error))
+            }
         }
     }
 
-    /// What was agreed, for the log: the version, the cipher suite, and whether an earlier session was resumed.
+    /// How long until the handshake is to go on though nothing came in: DTLS sends again what may be lost.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.session.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// What was agreed, for the log: the version, the cipher suite, the Connection ID, and whether an earlier session was resumed.
     pub fn agreed(&self) -> String {
-        let version = self.session.version().map_or(String::new(), |version| format!("TLS {version}"));
+        let protocol = match self.config.transport {
+            TransportKind::Stream => "TLS",
+            TransportKind::Datagram => "DTLS",
+        };
+        let version = self.session.version().map_or(String::new(), |version| format!("{protocol} {version}"));
         let suite = self.session.cipher_suite().map_or("no cipher suite", |suite| suite.name());
+        let id = self.session.connection_id().filter(|id| !id.is_empty());
+        let id = id.map_or(String::new(), |id| format!(", Connection ID {} bytes", id.len()));
         let resumed = if self.session.is_resumed() { ", resumed" } else { "" };
-        format!("{version}, {suite}{resumed}")
+        format!("{version}, {suite}{id}{resumed}")
     }
 
     /// The longest message that one record takes, in bytes.
@@ -134,6 +170,7 @@ impl Session {
             ErrorKind::BadMessage if error.code() == INVALID_RECORD && self.session.peer_certificates().is_empty() => {
                 Failure::with_detail(Status::NotTls, error.code())
             }
+            ErrorKind::Timeout => Status::HandshakeTimeout.into(),
             ErrorKind::ProtocolVersion => Failure::with_detail(Status::TlsVersion, error.code()),
             ErrorKind::FatalAlert | ErrorKind::ConnectionEof | ErrorKind::CloseNotify => self.failure(error),
             ErrorKind::ConnectionReset | ErrorKind::AllocationFailed | ErrorKind::InvalidMac => self.failure(error),
@@ -155,6 +192,14 @@ impl Session {
             _ => Status::TlsRecord,
         };
         Failure::with_detail(status, error.code())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(offer) = self.offered.take() {
+            self.config.give_back(offer);
+        }
     }
 }
 

@@ -224,6 +224,7 @@ pub fn over_udp(settings: &mut ConnectionSettings) {
 /// TLS options that trust nothing yet.
 pub fn tls_options(server_name: &str) -> tls::Options<'_> {
     tls::Options {
+        transport: tls::TransportKind::Stream,
         server_name,
         check_server_name: true,
         versions: (tls::Version::Tls12, tls::Version::Tls13),
