@@ -43,6 +43,7 @@ struct peer {
     int commands;
     int output;
     uint16_t port;
+    bool datagrams;
     pthread_t reader;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -618,15 +619,23 @@ uint16_t peer_port(const peer_t *peer)
     return peer->port;
 }
 
+uint32_t peer_transport(const peer_t *peer)
+{
+    return peer->datagrams ? MCC_TRANSPORT_UDP : MCC_TRANSPORT_TCP;
+}
+
 static peer_t *start_listening(fixture_t *fixture, const char *program, va_list arguments)
 {
     const char *values[MAXIMUM_ARGUMENTS] = {program};
     size_t count = 1;
+    bool datagrams = false;
     const char *argument;
     while ((argument = va_arg(arguments, const char *)) != NULL && count < MAXIMUM_ARGUMENTS - 1) {
+        datagrams = datagrams || strcmp(argument, "--udp") == 0 || strcmp(argument, "--dtls") == 0;
         values[count++] = argument;
     }
     peer_t *peer = start_program(fixture, values);
+    peer->datagrams = datagrams;
     const char *line = peer_await(peer, "listening ");
     peer->port = (uint16_t)strtoul(line + strlen("listening "), NULL, 10);
     return peer;
@@ -650,13 +659,23 @@ peer_t *start_peer_program(fixture_t *fixture, const char *program, ...)
     return peer;
 }
 
-peer_t *start_tls_peer(fixture_t *fixture, const char *certificate)
+static peer_t *start_secure_peer(fixture_t *fixture, const char *transport, const char *certificate)
 {
     char name[64];
     (void)snprintf(name, sizeof name, "%s.pem", certificate);
     const char *chain = certificate_path(fixture, name);
     (void)snprintf(name, sizeof name, "%s.key", certificate);
-    return start_peer(fixture, "--tls", "--certificate", chain, "--key", certificate_path(fixture, name), NULL);
+    return start_peer(fixture, transport, "--certificate", chain, "--key", certificate_path(fixture, name), NULL);
+}
+
+peer_t *start_tls_peer(fixture_t *fixture, const char *certificate)
+{
+    return start_secure_peer(fixture, "--tls", certificate);
+}
+
+peer_t *start_dtls_peer(fixture_t *fixture, const char *certificate)
+{
+    return start_secure_peer(fixture, "--dtls", certificate);
 }
 
 static struct sockaddr_in loopback(uint16_t port)

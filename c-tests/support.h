@@ -77,6 +77,8 @@ void record_event(void *argument, const mcc_event_t *event);
 typedef struct peer peer_t;
 
 uint16_t peer_port(const peer_t *peer);
+/* What options_for leaves at TCP: UDP for a coap_peer with --udp or --dtls. */
+uint32_t peer_transport(const peer_t *peer);
 /* Writes bytes to a program's standard input. */
 void peer_write(peer_t *peer, const void *bytes, size_t size);
 /* Sends a command to a coap_peer and waits until it is done. */
@@ -105,8 +107,9 @@ void free_context(fixture_t *fixture);
 peer_t *start_peer(fixture_t *fixture, ...) __attribute__((sentinel));
 /* Any program that says `listening PORT` when it is ready, as coap_peer does. */
 peer_t *start_peer_program(fixture_t *fixture, const char *program, ...) __attribute__((sentinel));
-/* coap_peer --tls with a certificate of the tests, such as "server". */
+/* coap_peer --tls or --dtls with a certificate of the tests, such as "server". */
 peer_t *start_tls_peer(fixture_t *fixture, const char *certificate);
+peer_t *start_dtls_peer(fixture_t *fixture, const char *certificate);
 /* Starts any server on the port given, and waits until it takes TCP connections there, or for a second if `port` is 0. */
 peer_t *start_server(fixture_t *fixture, uint16_t port, const char *const *arguments);
 void stop_peer(fixture_t *fixture, peer_t *peer);

@@ -1,4 +1,4 @@
-/* Connections over the tests' own peer: plain TCP with length prefixes, TLS with one message in one record, UDP.
+/* Connections over the tests' own peer: plain TCP with length prefixes, TLS with one message in one record, UDP, DTLS.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,32 +13,36 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-typedef enum { OVER_TCP, OVER_TLS, OVER_UDP, TRANSPORTS } transport_t;
+/* The streams come first. */
+typedef enum { OVER_TCP, OVER_TLS, OVER_UDP, OVER_DTLS, TRANSPORTS } transport_t;
 
-static const char *const names[] = {"TCP", "TLS", "UDP"};
+static const char *const names[] = {"TCP", "TLS", "UDP", "DTLS"};
+
+static bool is_secure(transport_t transport)
+{
+    return transport == OVER_TLS || transport == OVER_DTLS;
+}
 
 static peer_t *start_for(fixture_t *fixture, transport_t transport)
 {
     print_message("    over %s\n", names[transport]);
-    return transport == OVER_TLS ? start_tls_peer(fixture, "server")
-                                 : start_peer(fixture, transport == OVER_TCP ? "--tcp" : "--udp", NULL);
-}
-
-static mcc_connection_options_t options_to_port(fixture_t *fixture, transport_t transport, uint16_t port)
-{
-    mcc_connection_options_t options =
-        options_for(fixture, "%s://127.0.0.1:%u", transport == OVER_TLS ? "coaps" : "coap", port);
-    if (transport == OVER_TLS) {
-        options.tls = tls_with_ca(fixture, "ca.pem");
-    } else if (transport == OVER_UDP) {
-        options.transport = MCC_TRANSPORT_UDP;
+    switch (transport) {
+    case OVER_TLS:
+        return start_tls_peer(fixture, "server");
+    case OVER_DTLS:
+        return start_dtls_peer(fixture, "server");
+    default:
+        return start_peer(fixture, transport == OVER_TCP ? "--tcp" : "--udp", NULL);
     }
-    return options;
 }
 
 static mcc_connection_options_t options_to(fixture_t *fixture, transport_t transport, const peer_t *peer)
 {
-    return options_to_port(fixture, transport, peer_port(peer));
+    mcc_connection_options_t options =
+        options_for(fixture, "%s://127.0.0.1:%u", is_secure(transport) ? "coaps" : "coap", peer_port(peer));
+    options.transport = peer_transport(peer);
+    options.tls = is_secure(transport) ? tls_with_ca(fixture, "ca.pem") : NULL;
+    return options;
 }
 
 /* ---- messages and pings ---- */
@@ -61,7 +65,7 @@ static void it_becomes_ready_and_messages_go_both_ways(void **state)
             assert_status(record->reason, MCC_OK);
             before = record->state.state;
         }
-        assert_int_equal(count_states(recorder, MCC_STATE_HANDSHAKING), transport == OVER_TLS ? 1 : 0);
+        assert_int_equal(count_states(recorder, MCC_STATE_HANDSHAKING), is_secure(transport) ? 1 : 0);
 
         static const size_t sizes[] = {6, 8, 17, 100, 1000, 1500, 9000, 16383};
         enum { COUNT = sizeof sizes / sizeof sizes[0] };
@@ -87,7 +91,7 @@ static void it_becomes_ready_and_messages_go_both_ways(void **state)
         assert_int_equal(last->state.state, MCC_STATE_CLOSED);
         assert_status(last->reason, MCC_ERR_CLOSED);
         if (transport != OVER_UDP) {
-            (void)peer_await(peer, transport == OVER_TLS ? "close-notify" : "closed-by-client");
+            (void)peer_await(peer, is_secure(transport) ? "close-notify" : "closed-by-client");
         }
     }
 }
@@ -240,23 +244,25 @@ static void a_dead_path_is_seen_and_the_connection_comes_back(void **state)
     }
 }
 
-static void over_udp_a_lost_ping_is_sent_again(void **state)
+static void over_datagrams_a_lost_ping_is_sent_again(void **state)
 {
     fixture_t *fixture = *state;
-    peer_t *peer = start_for(fixture, OVER_UDP);
-    recorder_t *recorder;
-    mcc_connection_t *connection = open_ready(fixture, options_to(fixture, OVER_UDP, peer), &recorder);
-    peer_command(peer, "drop 1");
-    uint64_t begin = milliseconds_now();
-    assert_status(mcc_connection_ping(connection), MCC_OK);
-    const record_t *answered = await_event(recorder, MCC_EVENT_PING_ANSWERED);
-    /* ACK_TIMEOUT is 2 to 3 seconds; the round trip counts from the latest transmission. */
-    assert_in_range(answered->at_ms - begin, 1950, 4000);
-    assert_in_range(answered->round_trip_us, 1, 1000000);
-    peer_await_count(peer, "dropped ", 1);
-    peer_await_count(peer, "ping-received ", 1);
-    assert_int_equal(stats_of(connection).pings_sent, 1);
-    close_connection(connection, recorder);
+    for (transport_t transport = OVER_UDP; transport < TRANSPORTS; transport++) {
+        peer_t *peer = start_for(fixture, transport);
+        recorder_t *recorder;
+        mcc_connection_t *connection = open_ready(fixture, options_to(fixture, transport, peer), &recorder);
+        peer_command(peer, "drop 1");
+        uint64_t begin = milliseconds_now();
+        assert_status(mcc_connection_ping(connection), MCC_OK);
+        const record_t *answered = await_event(recorder, MCC_EVENT_PING_ANSWERED);
+        /* ACK_TIMEOUT is 2 to 3 seconds; the round trip counts from the latest transmission. */
+        assert_in_range(answered->at_ms - begin, 1950, 4000);
+        assert_in_range(answered->round_trip_us, 1, 1000000);
+        peer_await_count(peer, "dropped ", 1);
+        peer_await_count(peer, "ping-received ", 1);
+        assert_int_equal(stats_of(connection).pings_sent, 1);
+        close_connection(connection, recorder);
+    }
 }
 
 /* ---- peers that go and come ---- */
@@ -264,14 +270,17 @@ static void over_udp_a_lost_ping_is_sent_again(void **state)
 static void a_peer_that_closes_or_resets_is_connected_again(void **state)
 {
     fixture_t *fixture = *state;
-    for (transport_t transport = 0; transport < OVER_UDP; transport++) {
+    for (transport_t transport = 0; transport < TRANSPORTS; transport++) {
+        if (transport == OVER_UDP) {
+            continue;
+        }
         peer_t *peer = start_for(fixture, transport);
         mcc_connection_options_t options = options_to(fixture, transport, peer);
         options.peer_closed_wait_ms = 200;
         recorder_t *recorder;
         mcc_connection_t *connection = open_ready(fixture, options, &recorder);
         for (uint16_t round = 0; round < 6; round++) {
-            bool reset = round % 2 == 1;
+            bool reset = transport != OVER_DTLS && round % 2 == 1;
             peer_command(peer, reset ? "reset" : "close");
             const record_t *waiting = await_event(recorder, MCC_EVENT_STATE);
             assert_int_equal(waiting->state.state, MCC_STATE_WAITING);
@@ -290,7 +299,11 @@ static void a_peer_that_closes_or_resets_is_connected_again(void **state)
 static void a_refused_port_is_tried_again_until_it_listens(void **state)
 {
     fixture_t *fixture = *state;
-    for (transport_t transport = 0; transport < OVER_UDP; transport++) {
+    for (transport_t transport = 0; transport < TRANSPORTS; transport++) {
+        /* Nothing is sent over UDP before there is something to send. */
+        if (transport == OVER_UDP) {
+            continue;
+        }
         peer_t *peer = start_for(fixture, transport);
         peer_command(peer, "stop-listening");
         recorder_t *recorder;
@@ -314,37 +327,41 @@ static void a_refused_port_is_tried_again_until_it_listens(void **state)
     }
 }
 
-static void over_udp_a_refused_port_is_noticed_and_tried_again(void **state)
+static void over_datagrams_a_refused_port_is_noticed_and_tried_again(void **state)
 {
     fixture_t *fixture = *state;
-    peer_t *peer = start_for(fixture, OVER_UDP);
-    recorder_t *recorder;
-    mcc_connection_t *connection = open_ready(fixture, options_to(fixture, OVER_UDP, peer), &recorder);
-    peer_command(peer, "stop-listening");
-    assert_status(mcc_connection_ping(connection), MCC_OK);
-    assert_status(await_state(recorder, MCC_STATE_WAITING)->reason, MCC_ERR_CONNECTION_REFUSED);
-    peer_command(peer, "listen");
-    (void)await_state(recorder, MCC_STATE_READY);
-    expect_echo(connection, recorder, 30, 1, false);
-    close_connection(connection, recorder);
+    for (transport_t transport = OVER_UDP; transport < TRANSPORTS; transport++) {
+        peer_t *peer = start_for(fixture, transport);
+        recorder_t *recorder;
+        mcc_connection_t *connection = open_ready(fixture, options_to(fixture, transport, peer), &recorder);
+        peer_command(peer, "stop-listening");
+        assert_status(mcc_connection_ping(connection), MCC_OK);
+        assert_status(await_state(recorder, MCC_STATE_WAITING)->reason, MCC_ERR_CONNECTION_REFUSED);
+        peer_command(peer, "listen");
+        (void)await_state(recorder, MCC_STATE_READY);
+        expect_echo(connection, recorder, 30, 1, false);
+        close_connection(connection, recorder);
+    }
 }
 
 static void a_peer_that_accepts_and_says_nothing_times_out(void **state)
 {
     fixture_t *fixture = *state;
-    peer_t *peer = start_for(fixture, OVER_TLS);
-    peer_command(peer, "silent");
-    mcc_connection_options_t options = options_to(fixture, OVER_TLS, peer);
-    options.handshake_timeout_ms = 400;
-    recorder_t *recorder;
-    mcc_connection_t *connection = open_connection(fixture, options, &recorder);
-    uint64_t begin = await_state(recorder, MCC_STATE_HANDSHAKING)->at_ms;
-    const record_t *waiting = await_state(recorder, MCC_STATE_WAITING);
-    assert_status(waiting->reason, MCC_ERR_HANDSHAKE_TIMEOUT);
-    assert_in_range(waiting->at_ms - begin, 400 - LATE_MS, 1500);
-    peer_command(peer, "answer");
-    (void)await_state(recorder, MCC_STATE_READY);
-    close_connection(connection, recorder);
+    for (transport_t transport = OVER_TLS; transport < TRANSPORTS; transport += OVER_DTLS - OVER_TLS) {
+        peer_t *peer = start_for(fixture, transport);
+        peer_command(peer, "silent");
+        mcc_connection_options_t options = options_to(fixture, transport, peer);
+        options.handshake_timeout_ms = 400;
+        recorder_t *recorder;
+        mcc_connection_t *connection = open_connection(fixture, options, &recorder);
+        uint64_t begin = await_state(recorder, MCC_STATE_HANDSHAKING)->at_ms;
+        const record_t *waiting = await_state(recorder, MCC_STATE_WAITING);
+        assert_status(waiting->reason, MCC_ERR_HANDSHAKE_TIMEOUT);
+        assert_in_range(waiting->at_ms - begin, 400 - LATE_MS, 1500);
+        peer_command(peer, "answer");
+        (void)await_state(recorder, MCC_STATE_READY);
+        close_connection(connection, recorder);
+    }
 }
 
 static void a_host_that_does_not_resolve_has_a_reason_of_its_own(void **state)
@@ -364,12 +381,21 @@ static void names_and_both_families_are_connected(void **state)
 {
     fixture_t *fixture = *state;
     recorder_t *recorder;
+    mcc_connection_t *connection;
     /* The name has two addresses, and only one of them listens. */
-    peer_t *peer = start_for(fixture, OVER_TCP);
-    mcc_connection_t *connection = open_ready(fixture, options_for(fixture, "coap://localhost:%u", peer_port(peer)), &recorder);
-    expect_echo(connection, recorder, 30, 1, false);
-    assert_int_equal(count_states(recorder, MCC_STATE_WAITING), 0);
-    close_connection(connection, recorder);
+    for (transport_t transport = 0; transport < TRANSPORTS; transport++) {
+        /* UDP finds out only with the first message. */
+        if (transport == OVER_UDP) {
+            continue;
+        }
+        peer_t *peer = start_for(fixture, transport);
+        mcc_connection_options_t options = options_to(fixture, transport, peer);
+        options.uri = options_for(fixture, "%s://localhost:%u", is_secure(transport) ? "coaps" : "coap", peer_port(peer)).uri;
+        connection = open_ready(fixture, options, &recorder);
+        expect_echo(connection, recorder, 30, 1, false);
+        assert_int_equal(count_states(recorder, MCC_STATE_WAITING), 0);
+        close_connection(connection, recorder);
+    }
 
     int probe = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
@@ -379,11 +405,12 @@ static void names_and_both_families_are_connected(void **state)
         print_message("    this machine has no IPv6 loopback\n");
         return;
     }
-    static const char *const kinds[] = {"--tcp", "--udp"};
-    for (size_t index = 0; index < 2; index++) {
-        peer = start_peer(fixture, kinds[index], "--address", "::1", NULL);
-        mcc_connection_options_t options = options_for(fixture, "coap://[::1]:%u", peer_port(peer));
-        options.transport = index == 0 ? MCC_TRANSPORT_TCP : MCC_TRANSPORT_UDP;
+    static const char *const kinds[] = {"--tcp", "--tls", "--udp", "--dtls"};
+    for (transport_t transport = 0; transport < TRANSPORTS; transport++) {
+        peer_t *peer = start_peer(fixture, kinds[transport], "--address", "::1", "--certificate", certificate_path(fixture, "server.pem"),
+                                  "--key", certificate_path(fixture, "server.key"), NULL);
+        mcc_connection_options_t options = options_to(fixture, transport, peer);
+        options.uri = options_for(fixture, "%s://[::1]:%u", is_secure(transport) ? "coaps" : "coap", peer_port(peer)).uri;
         connection = open_ready(fixture, options, &recorder);
         expect_echo(connection, recorder, 30, 1, false);
         close_connection(connection, recorder);
@@ -395,51 +422,55 @@ static void names_and_both_families_are_connected(void **state)
 static void a_full_queue_is_refused_and_what_waits_goes_out_in_order(void **state)
 {
     fixture_t *fixture = *state;
-    peer_t *peer = start_for(fixture, OVER_TLS);
-    peer_command(peer, "silent");
-    mcc_connection_options_t options = options_to(fixture, OVER_TLS, peer);
-    options.queue_limit = 4;
-    recorder_t *recorder;
-    mcc_connection_t *connection = open_connection(fixture, options, &recorder);
-    uint64_t tickets[4];
-    for (uint16_t index = 0; index < 4; index++) {
-        tickets[index] = send_request(connection, 20, index);
+    for (transport_t transport = OVER_TLS; transport < TRANSPORTS; transport += OVER_DTLS - OVER_TLS) {
+        peer_t *peer = start_for(fixture, transport);
+        peer_command(peer, "silent");
+        mcc_connection_options_t options = options_to(fixture, transport, peer);
+        options.queue_limit = 4;
+        recorder_t *recorder;
+        mcc_connection_t *connection = open_connection(fixture, options, &recorder);
+        uint64_t tickets[4];
+        for (uint16_t index = 0; index < 4; index++) {
+            tickets[index] = send_request(connection, 20, index);
+        }
+        uint8_t message[20];
+        uint64_t ticket = 77;
+        size_t size = write_request(message, sizeof message, CONFIRMABLE, 9);
+        assert_status(mcc_connection_send(connection, message, size, &ticket), MCC_ERR_QUEUE_FULL);
+        assert_int_equal(stats_of(connection).messages_queued, 4);
+        peer_command(peer, "answer");
+        for (size_t index = 0; index < 4; index++) {
+            assert_int_equal(await_event(recorder, MCC_EVENT_SENT)->ticket, tickets[index]);
+        }
+        await_count(recorder, MCC_EVENT_MESSAGE, 4);
+        peer_await_count(peer, "message ", 4);
+        assert_int_equal(stats_of(connection).messages_queued, 0);
+        /* There is room again. */
+        expect_echo(connection, recorder, 20, 10, false);
+        close_connection(connection, recorder);
     }
-    uint8_t message[20];
-    uint64_t ticket = 77;
-    size_t size = write_request(message, sizeof message, CONFIRMABLE, 9);
-    assert_status(mcc_connection_send(connection, message, size, &ticket), MCC_ERR_QUEUE_FULL);
-    assert_int_equal(stats_of(connection).messages_queued, 4);
-    peer_command(peer, "answer");
-    for (size_t index = 0; index < 4; index++) {
-        assert_int_equal(await_event(recorder, MCC_EVENT_SENT)->ticket, tickets[index]);
-    }
-    await_count(recorder, MCC_EVENT_MESSAGE, 4);
-    peer_await_count(peer, "message ", 4);
-    assert_int_equal(stats_of(connection).messages_queued, 0);
-    /* There is room again. */
-    expect_echo(connection, recorder, 20, 10, false);
-    close_connection(connection, recorder);
 }
 
 static void what_waits_when_the_connection_is_closed_is_reported_before_the_end(void **state)
 {
     fixture_t *fixture = *state;
-    peer_t *peer = start_for(fixture, OVER_TLS);
-    peer_command(peer, "silent");
-    recorder_t *recorder;
-    mcc_connection_t *connection = open_connection(fixture, options_to(fixture, OVER_TLS, peer), &recorder);
-    uint64_t tickets[10];
-    for (uint16_t index = 0; index < 10; index++) {
-        tickets[index] = send_request(connection, 20, index);
-    }
-    close_connection(connection, recorder);
-    assert_int_equal(count_events(recorder, MCC_EVENT_FAILED), 10);
-    for (size_t index = 0, failed = 0; event_at(recorder, index) != NULL; index++) {
-        const record_t *record = event_at(recorder, index);
-        if (record->type == MCC_EVENT_FAILED) {
-            assert_status(record->reason, MCC_ERR_CLOSED);
-            assert_int_equal(record->ticket, tickets[failed++]);
+    for (transport_t transport = OVER_TLS; transport < TRANSPORTS; transport += OVER_DTLS - OVER_TLS) {
+        peer_t *peer = start_for(fixture, transport);
+        peer_command(peer, "silent");
+        recorder_t *recorder;
+        mcc_connection_t *connection = open_connection(fixture, options_to(fixture, transport, peer), &recorder);
+        uint64_t tickets[10];
+        for (uint16_t index = 0; index < 10; index++) {
+            tickets[index] = send_request(connection, 20, index);
+        }
+        close_connection(connection, recorder);
+        assert_int_equal(count_events(recorder, MCC_EVENT_FAILED), 10);
+        for (size_t index = 0, failed = 0; event_at(recorder, index) != NULL; index++) {
+            const record_t *record = event_at(recorder, index);
+            if (record->type == MCC_EVENT_FAILED) {
+                assert_status(record->reason, MCC_ERR_CLOSED);
+                assert_int_equal(record->ticket, tickets[failed++]);
+            }
         }
     }
 }
@@ -447,37 +478,39 @@ static void what_waits_when_the_connection_is_closed_is_reported_before_the_end(
 static void what_waits_when_the_connection_drops_is_kept_or_failed(void **state)
 {
     fixture_t *fixture = *state;
-    for (uint32_t kept = 0; kept < 2; kept++) {
-        peer_t *peer = start_for(fixture, OVER_TLS);
-        peer_command(peer, "silent");
-        mcc_connection_options_t options = options_to(fixture, OVER_TLS, peer);
-        options.handshake_timeout_ms = 400;
-        options.keep_queued_messages = kept;
-        recorder_t *recorder;
-        mcc_connection_t *connection = open_connection(fixture, options, &recorder);
-        (void)await_state(recorder, MCC_STATE_HANDSHAKING);
-        uint64_t tickets[5];
-        for (uint16_t index = 0; index < 5; index++) {
-            tickets[index] = send_request(connection, 20, index);
+    for (transport_t transport = OVER_TLS; transport < TRANSPORTS; transport += OVER_DTLS - OVER_TLS) {
+        for (uint32_t kept = 0; kept < 2; kept++) {
+            peer_t *peer = start_for(fixture, transport);
+            peer_command(peer, "silent");
+            mcc_connection_options_t options = options_to(fixture, transport, peer);
+            options.handshake_timeout_ms = 400;
+            options.keep_queued_messages = kept;
+            recorder_t *recorder;
+            mcc_connection_t *connection = open_connection(fixture, options, &recorder);
+            (void)await_state(recorder, MCC_STATE_HANDSHAKING);
+            uint64_t tickets[5];
+            for (uint16_t index = 0; index < 5; index++) {
+                tickets[index] = send_request(connection, 20, index);
+            }
+            (void)await_state(recorder, MCC_STATE_WAITING);
+            if (kept == 1) {
+                assert_int_equal(count_events(recorder, MCC_EVENT_FAILED), 0);
+            } else {
+                await_count(recorder, MCC_EVENT_FAILED, 5);
+            }
+            peer_command(peer, "answer");
+            (void)await_state(recorder, MCC_STATE_READY);
+            expect_echo(connection, recorder, 20, 100, false);
+            for (size_t index = 0; index < 5; index++) {
+                assert_int_equal(count_reports(recorder, tickets[index]), 1);
+            }
+            assert_int_equal(count_events(recorder, MCC_EVENT_FAILED), kept == 1 ? 0 : 5);
+            peer_await_count(peer, "message ", kept == 1 ? 6 : 1);
+            mcc_connection_stats_t stats = stats_of(connection);
+            assert_int_equal(stats.messages_failed, kept == 1 ? 0 : 5);
+            assert_int_equal(stats.messages_sent, kept == 1 ? 6 : 1);
+            close_connection(connection, recorder);
         }
-        (void)await_state(recorder, MCC_STATE_WAITING);
-        if (kept == 1) {
-            assert_int_equal(count_events(recorder, MCC_EVENT_FAILED), 0);
-        } else {
-            await_count(recorder, MCC_EVENT_FAILED, 5);
-        }
-        peer_command(peer, "answer");
-        (void)await_state(recorder, MCC_STATE_READY);
-        expect_echo(connection, recorder, 20, 100, false);
-        for (size_t index = 0; index < 5; index++) {
-            assert_int_equal(count_reports(recorder, tickets[index]), 1);
-        }
-        assert_int_equal(count_events(recorder, MCC_EVENT_FAILED), kept == 1 ? 0 : 5);
-        peer_await_count(peer, "message ", kept == 1 ? 6 : 1);
-        mcc_connection_stats_t stats = stats_of(connection);
-        assert_int_equal(stats.messages_failed, kept == 1 ? 0 : 5);
-        assert_int_equal(stats.messages_sent, kept == 1 ? 6 : 1);
-        close_connection(connection, recorder);
     }
 }
 
@@ -535,7 +568,7 @@ static void messages_on_their_way_when_the_connection_breaks_are_reported_once(v
 static void each_framing_has_its_largest_message(void **state)
 {
     fixture_t *fixture = *state;
-    static const size_t largest[] = {65535, 16384, 65507};
+    static const size_t largest[] = {65535, 16384, 65507, 16384};
     static uint8_t message[65537];
     for (transport_t transport = 0; transport < TRANSPORTS; transport++) {
         peer_t *peer = start_for(fixture, transport);
@@ -736,7 +769,7 @@ static void garbage_ends_in_a_counted_drop_or_a_closed_connection(void **state)
                 peer_command(peer, "garbage %u", size);
             }
         }
-        if (transport == OVER_UDP || transport == OVER_TLS) {
+        if (transport != OVER_TCP) {
             mcc_connection_stats_t stats = stats_of(connection);
             assert_int_equal(stats.connections, 1);
             assert_true(stats.format_errors > 20);
@@ -784,39 +817,41 @@ static void bytes_that_are_no_tls_record_end_the_connection(void **state)
 static void datagrams_of_others_change_nothing(void **state)
 {
     fixture_t *fixture = *state;
-    peer_t *peer = start_for(fixture, OVER_UDP);
-    recorder_t *recorder;
-    mcc_connection_t *connection = open_ready(fixture, options_to(fixture, OVER_UDP, peer), &recorder);
-    expect_echo(connection, recorder, 10, 1, false);
-    const char *accepted = peer_await(peer, "accepted from=");
-    struct sockaddr_in client = {.sin_family = AF_INET};
-    client.sin_port = htons((uint16_t)strtoul(accepted + strlen("accepted from="), NULL, 10));
-    client.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (transport_t transport = OVER_UDP; transport < TRANSPORTS; transport++) {
+        peer_t *peer = start_for(fixture, transport);
+        recorder_t *recorder;
+        mcc_connection_t *connection = open_ready(fixture, options_to(fixture, transport, peer), &recorder);
+        expect_echo(connection, recorder, 10, 1, false);
+        const char *accepted = peer_await(peer, "accepted from=");
+        struct sockaddr_in client = {.sin_family = AF_INET};
+        client.sin_port = htons((uint16_t)strtoul(accepted + strlen("accepted from="), NULL, 10));
+        client.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 
-    /* The peer does not answer the ping; someone else does, and sends a message and a ping as well. */
-    peer_command(peer, "drop 1");
-    assert_status(mcc_connection_ping(connection), MCC_OK);
-    const char *dropped = peer_await(peer, "dropped ");
-    unsigned long message_id = strtoul(strstr(dropped, "id=") + 3, NULL, 16);
-    const uint8_t datagrams[][6] = {{0x70, 0, (uint8_t)(message_id >> 8), (uint8_t)message_id, 0, 0},
-                                    {0x50, CODE_CONTENT, 0, 1, 0xff, 1},
-                                    {0x40, 0, 0, 9, 0, 0}};
-    static const size_t sizes[] = {4, 6, 4};
-    int stranger = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    for (size_t index = 0; index < 3; index++) {
-        ssize_t sent = sendto(stranger, datagrams[index], sizes[index], 0, (const struct sockaddr *)&client, sizeof client);
-        assert_int_equal(sent, sizes[index]);
+        /* The peer does not answer the ping; someone else does, and sends a message and a ping as well. */
+        peer_command(peer, "drop 1");
+        assert_status(mcc_connection_ping(connection), MCC_OK);
+        const char *dropped = peer_await(peer, "dropped ");
+        unsigned long message_id = strtoul(strstr(dropped, "id=") + 3, NULL, 16);
+        const uint8_t datagrams[][6] = {{0x70, 0, (uint8_t)(message_id >> 8), (uint8_t)message_id, 0, 0},
+                                        {0x50, CODE_CONTENT, 0, 1, 0xff, 1},
+                                        {0x40, 0, 0, 9, 0, 0}};
+        static const size_t sizes[] = {4, 6, 4};
+        int stranger = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        for (size_t index = 0; index < 3; index++) {
+            ssize_t sent = sendto(stranger, datagrams[index], sizes[index], 0, (const struct sockaddr *)&client, sizeof client);
+            assert_int_equal(sent, sizes[index]);
+        }
+        expect_no_event(recorder, MCC_EVENT_PING_ANSWERED, 500);
+        uint8_t answer[16];
+        assert_true(recv(stranger, answer, sizeof answer, 0) < 0);
+        close(stranger);
+        assert_int_equal(count_events(recorder, MCC_EVENT_MESSAGE), 1);
+        assert_int_equal(stats_of(connection).peer_pings_answered, 0);
+        /* The retransmission reaches the peer itself. */
+        (void)await_event(recorder, MCC_EVENT_PING_ANSWERED);
+        expect_echo(connection, recorder, 10, 2, false);
+        close_connection(connection, recorder);
     }
-    expect_no_event(recorder, MCC_EVENT_PING_ANSWERED, 500);
-    uint8_t answer[16];
-    assert_true(recv(stranger, answer, sizeof answer, 0) < 0);
-    close(stranger);
-    assert_int_equal(count_events(recorder, MCC_EVENT_MESSAGE), 1);
-    assert_int_equal(stats_of(connection).peer_pings_answered, 0);
-    /* The retransmission reaches the peer itself. */
-    (void)await_event(recorder, MCC_EVENT_PING_ANSWERED);
-    expect_echo(connection, recorder, 10, 2, false);
-    close_connection(connection, recorder);
 }
 
 /* ---- options of TCP ---- */
@@ -882,10 +917,10 @@ int main(int count, char **arguments)
         TEST(pings_go_out_at_the_interval),
         TEST(no_ping_goes_out_while_traffic_flows_or_keepalive_is_off),
         TEST(a_dead_path_is_seen_and_the_connection_comes_back),
-        TEST(over_udp_a_lost_ping_is_sent_again),
+        TEST(over_datagrams_a_lost_ping_is_sent_again),
         TEST(a_peer_that_closes_or_resets_is_connected_again),
         TEST(a_refused_port_is_tried_again_until_it_listens),
-        TEST(over_udp_a_refused_port_is_noticed_and_tried_again),
+        TEST(over_datagrams_a_refused_port_is_noticed_and_tried_again),
         TEST(a_peer_that_accepts_and_says_nothing_times_out),
         TEST(a_host_that_does_not_resolve_has_a_reason_of_its_own),
         TEST(names_and_both_families_are_connected),

@@ -349,7 +349,8 @@ static void combinations_that_do_not_exist_are_refused(void **state)
         uint32_t transport;
         uint32_t framing;
     } refused[] = {
-        {"coaps://127.0.0.1:9", MCC_TRANSPORT_UDP, MCC_FRAMING_DEFAULT},
+        {"coaps://127.0.0.1:9", MCC_TRANSPORT_UDP, MCC_FRAMING_RECORD},
+        {"coaps://127.0.0.1:9", MCC_TRANSPORT_UDP, MCC_FRAMING_LENGTH_PREFIX},
         {"coap://127.0.0.1:9", MCC_TRANSPORT_TCP, MCC_FRAMING_RECORD},
         {"coap://127.0.0.1:9", MCC_TRANSPORT_UDP, MCC_FRAMING_RECORD},
         {"coap://127.0.0.1:9", MCC_TRANSPORT_UDP, MCC_FRAMING_LENGTH_PREFIX},

@@ -1,4 +1,4 @@
-/* RFC 8323, the standard's CoAP over TCP and TLS, and standard CoAP over UDP: libcoap's servers, aiocoap, and raw sockets.
+/* RFC 8323, the standard's CoAP over TCP and TLS, and standard CoAP over UDP and DTLS: libcoap's servers, aiocoap, and raw sockets.
  *
  * The first argument chooses: `libcoap_*`, `signals_*` or `aiocoap_*`. Without the server that is asked for the program returns 77.
  *
@@ -71,17 +71,21 @@ typedef struct {
     fixture_t *fixture;
     const char *program;
     uint16_t port; /* coap and coap+tcp; the secure ones stand behind it */
+    bool psk; /* instead of a certificate */
     peer_t *server;
 } libcoap_t;
+
+static const char psk[] = "0123456789abcdef";
 
 static void start_libcoap(libcoap_t *libcoap)
 {
     char port[8];
     (void)snprintf(port, sizeof port, "%u", libcoap->port);
-    const char *arguments[] = {libcoap->program, "-A", "127.0.0.1", "-p", port, "-n", "-c",
-                               certificate_path(libcoap->fixture, "server.pem"), "-j",
-                               certificate_path(libcoap->fixture, "server.key"), NULL};
-    libcoap->server = start_server(libcoap->fixture, libcoap->port, arguments);
+    const char *with_certificate[] = {libcoap->program, "-A", "127.0.0.1", "-p", port, "-n", "-c",
+                                      certificate_path(libcoap->fixture, "server.pem"), "-j",
+                                      certificate_path(libcoap->fixture, "server.key"), NULL};
+    const char *with_psk[] = {libcoap->program, "-A", "127.0.0.1", "-p", port, "-k", psk, NULL};
+    libcoap->server = start_server(libcoap->fixture, libcoap->port, libcoap->psk ? with_psk : with_certificate);
 }
 
 /* A port whose neighbour is free too. */
@@ -105,17 +109,32 @@ static mcc_connection_options_t options_of_libcoap(libcoap_t *libcoap, const cha
     bool secure = strncmp(scheme, "coaps", 5) == 0;
     mcc_connection_options_t options = options_for(libcoap->fixture, "%s://127.0.0.1:%u", scheme, libcoap->port + (secure ? 1 : 0));
     options.transport = strchr(scheme, '+') == NULL ? MCC_TRANSPORT_UDP : MCC_TRANSPORT_CONFIGURED;
-    options.tls = secure ? tls_with_ca(libcoap->fixture, "ca.pem") : NULL;
+    if (secure) {
+        mcc_tls_options_t *tls = tls_with_ca(libcoap->fixture, libcoap->psk ? NULL : "ca.pem");
+        if (libcoap->psk) {
+            tls->psk = (const uint8_t *)psk;
+            tls->psk_size = strlen(psk);
+            tls->psk_identity = (const uint8_t *)"device-1";
+            tls->psk_identity_size = strlen("device-1");
+        }
+        options.tls = tls;
+    }
     return options;
 }
 
 static void speak_with_libcoap(fixture_t *fixture, const char *program)
 {
-    static const char *const schemes[] = {"coap", "coap+tcp", "coaps+tcp"};
+    /* The last one by a pre-shared key, which this version of libcoap has for DTLS alone. */
+    static const char *const schemes[] = {"coap", "coap+tcp", "coaps+tcp", "coaps", "coaps"};
     libcoap_t libcoap = {.fixture = fixture, .program = program, .port = two_free_ports()};
     start_libcoap(&libcoap);
-    for (size_t index = 0; index < 3; index++) {
-        print_message("    %s %s\n", program, schemes[index]);
+    for (size_t index = 0; index < 5; index++) {
+        if (index == 4) {
+            libcoap.port = two_free_ports();
+            libcoap.psk = true;
+            start_libcoap(&libcoap);
+        }
+        print_message("    %s %s%s\n", program, schemes[index], libcoap.psk ? " by a pre-shared key" : "");
         recorder_t *recorder;
         mcc_connection_t *connection = open_ready(fixture, options_of_libcoap(&libcoap, schemes[index]), &recorder);
         const record_t *answer = get(connection, recorder, ".well-known/core", 1);
@@ -168,6 +187,28 @@ static void libcoap_is_kept_alive_and_connected_again(void **state)
         start_libcoap(&libcoap);
         (void)await_state(recorder, MCC_STATE_READY);
         assert_int_equal(get(connection, recorder, "time", 1)->message[1], CODE_CONTENT);
+        close_connection(connection, recorder);
+        stop_peer(fixture, libcoap.server);
+    }
+}
+
+static void libcoap_over_dtls_that_restarts_is_connected_again(void **state)
+{
+    fixture_t *fixture = *state;
+    static const char *const programs[] = {"coap-server-openssl", "coap-server-gnutls"};
+    for (size_t index = 0; index < 2; index++) {
+        libcoap_t libcoap = {.fixture = fixture, .program = programs[index], .port = two_free_ports()};
+        start_libcoap(&libcoap);
+        recorder_t *recorder;
+        mcc_connection_t *connection = open_ready(fixture, options_of_libcoap(&libcoap, "coaps"), &recorder);
+        assert_int_equal(get(connection, recorder, "time", 1)->message[1], CODE_CONTENT);
+        stop_peer(fixture, libcoap.server);
+        /* Nothing listens, which the next message finds out. */
+        assert_status(mcc_connection_ping(connection), MCC_OK);
+        assert_status(await_state(recorder, MCC_STATE_WAITING)->reason, MCC_ERR_CONNECTION_REFUSED);
+        start_libcoap(&libcoap);
+        (void)await_state(recorder, MCC_STATE_READY);
+        assert_int_equal(get(connection, recorder, "time", 2)->message[1], CODE_CONTENT);
         close_connection(connection, recorder);
         stop_peer(fixture, libcoap.server);
     }
@@ -370,6 +411,7 @@ int main(int count, char **arguments)
         TEST(libcoap_with_openssl_is_spoken_to),
         TEST(libcoap_with_gnutls_is_spoken_to),
         TEST(libcoap_is_kept_alive_and_connected_again),
+        TEST(libcoap_over_dtls_that_restarts_is_connected_again),
         TEST(signals_are_answered_and_obeyed),
         TEST(signals_that_never_come_are_not_waited_for),
         TEST(aiocoap_is_spoken_to),

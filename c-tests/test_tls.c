@@ -1,4 +1,5 @@
-/* TLS: who is trusted, what is refused and why, credentials of the device, versions; against the tests' own peer and OpenSSL's server.
+/* TLS and DTLS: who is trusted, what is refused and why, credentials of the device, versions; against the tests' own peer and OpenSSL's
+ * server.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,9 +16,17 @@ static const char psk_identity[] = "device-1";
 static mcc_connection_options_t options_to(fixture_t *fixture, const char *host, const peer_t *peer, const mcc_tls_options_t *tls)
 {
     mcc_connection_options_t options = options_for(fixture, "coaps://%s:%u", host, peer_port(peer));
+    options.transport = peer_transport(peer);
     options.tls = tls;
     return options;
 }
+
+static const struct {
+    const char *name;
+    const char *transport;
+    const char *version;
+} protocols[] = {{"TLS 1.2", "--tls", "1.2"}, {"TLS 1.3", "--tls", "1.3"}, {"DTLS 1.2", "--dtls", "1.2"}};
+enum { PROTOCOLS = sizeof protocols / sizeof protocols[0] };
 
 /* Connects, sends, and closes. */
 static void expect_ready(fixture_t *fixture, const char *host, const peer_t *peer, const mcc_tls_options_t *tls)
@@ -33,7 +42,9 @@ static void expect_ready(fixture_t *fixture, const char *host, const peer_t *pee
 static mcc_event_state_t expect_failure(fixture_t *fixture, const char *host, const peer_t *peer, const mcc_tls_options_t *tls)
 {
     recorder_t *recorder;
-    mcc_connection_t *connection = open_connection(fixture, options_to(fixture, host, peer, tls), &recorder);
+    mcc_connection_options_t options = options_to(fixture, host, peer, tls);
+    options.handshake_timeout_ms = 2500;
+    mcc_connection_t *connection = open_connection(fixture, options, &recorder);
     mcc_event_state_t failure = await_state(recorder, MCC_STATE_WAITING)->state;
     assert_string_equal(failure.text, mcc_status_text(failure.reason));
     close_connection(connection, recorder);
@@ -71,22 +82,25 @@ static void a_server_of_the_ca_is_trusted_by_name_and_by_address(void **state)
 static void the_name_is_asked_for_and_checked(void **state)
 {
     fixture_t *fixture = *state;
-    peer_t *peer = start_tls_peer(fixture, "other-name");
-    mcc_tls_options_t *tls = tls_with_ca(fixture, "ca.pem");
-    assert_status(expect_failure(fixture, "localhost", peer, tls).reason, MCC_ERR_CERTIFICATE_NAME);
-    assert_status(expect_failure(fixture, "127.0.0.1", peer, tls).reason, MCC_ERR_CERTIFICATE_NAME);
-    tls->server_name = "elsewhere.example";
-    expect_ready(fixture, "127.0.0.1", peer, tls);
-    assert_non_null(strstr(peer_await(peer, "handshake "), " name=elsewhere.example "));
-    tls->server_name = "else.example";
-    assert_status(expect_failure(fixture, "localhost", peer, tls).reason, MCC_ERR_CERTIFICATE_NAME);
-    tls->server_name = NULL;
-    tls->check_server_name = 0;
-    expect_ready(fixture, "localhost", peer, tls);
-    expect_ready(fixture, "127.0.0.1", peer, tls);
-    /* Without the name all else is checked as before. */
-    peer = start_tls_peer(fixture, "untrusted");
-    assert_status(expect_failure(fixture, "localhost", peer, tls).reason, MCC_ERR_CERTIFICATE_UNTRUSTED);
+    for (size_t datagrams = 0; datagrams < 2; datagrams++) {
+        peer_t *(*start)(fixture_t *, const char *) = datagrams == 0 ? start_tls_peer : start_dtls_peer;
+        peer_t *peer = start(fixture, "other-name");
+        mcc_tls_options_t *tls = tls_with_ca(fixture, "ca.pem");
+        assert_status(expect_failure(fixture, "localhost", peer, tls).reason, MCC_ERR_CERTIFICATE_NAME);
+        assert_status(expect_failure(fixture, "127.0.0.1", peer, tls).reason, MCC_ERR_CERTIFICATE_NAME);
+        tls->server_name = "elsewhere.example";
+        expect_ready(fixture, "127.0.0.1", peer, tls);
+        assert_non_null(strstr(peer_await(peer, "handshake "), " name=elsewhere.example "));
+        tls->server_name = "else.example";
+        assert_status(expect_failure(fixture, "localhost", peer, tls).reason, MCC_ERR_CERTIFICATE_NAME);
+        tls->server_name = NULL;
+        tls->check_server_name = 0;
+        expect_ready(fixture, "localhost", peer, tls);
+        expect_ready(fixture, "127.0.0.1", peer, tls);
+        /* Without the name all else is checked as before. */
+        peer = start(fixture, "untrusted");
+        assert_status(expect_failure(fixture, "localhost", peer, tls).reason, MCC_ERR_CERTIFICATE_UNTRUSTED);
+    }
 }
 
 static void each_thing_wrong_with_a_certificate_has_its_reason(void **state)
@@ -107,20 +121,19 @@ static void each_thing_wrong_with_a_certificate_has_its_reason(void **state)
         {"revoked", "ca.pem", NULL, MCC_OK},
         {"server", "ca.pem", "crl.pem", MCC_OK},
     };
-    static const char *const versions[] = {"1.2", "1.3"};
     for (size_t index = 0; index < sizeof cases / sizeof cases[0]; index++) {
-        for (size_t version = 0; version < 2; version++) {
+        for (size_t protocol = 0; protocol < PROTOCOLS; protocol++) {
             char chain[64];
             char key[64];
             (void)snprintf(chain, sizeof chain, "%s.pem", cases[index].certificate);
             (void)snprintf(key, sizeof key, "%s.key", cases[index].certificate);
-            peer_t *peer = start_peer(fixture, "--tls", "--certificate", certificate_path(fixture, chain), "--key",
-                                      certificate_path(fixture, key), "--version", versions[version], NULL);
+            peer_t *peer = start_peer(fixture, protocols[protocol].transport, "--certificate", certificate_path(fixture, chain), "--key",
+                                      certificate_path(fixture, key), "--version", protocols[protocol].version, NULL);
             mcc_tls_options_t *tls = tls_with_ca(fixture, cases[index].ca);
             if (cases[index].crl != NULL) {
                 tls->crl = read_certificate(fixture, cases[index].crl, &tls->crl_size);
             }
-            print_message("    %s over TLS %s\n", cases[index].certificate, versions[version]);
+            print_message("    %s over %s\n", cases[index].certificate, protocols[protocol].name);
             if (cases[index].reason == MCC_OK) {
                 expect_ready(fixture, "localhost", peer, tls);
             } else {
@@ -287,11 +300,11 @@ static void versions_and_flags_have_their_ranges(void **state)
 static void a_device_shows_its_certificate(void **state)
 {
     fixture_t *fixture = *state;
-    static const char *const versions[] = {"1.2", "1.3"};
-    for (size_t version = 0; version < 2; version++) {
-        peer_t *peer = start_peer(fixture, "--tls", "--certificate", certificate_path(fixture, "server.pem"), "--key",
+    for (size_t protocol = 0; protocol < PROTOCOLS; protocol++) {
+        print_message("    over %s\n", protocols[protocol].name);
+        peer_t *peer = start_peer(fixture, protocols[protocol].transport, "--certificate", certificate_path(fixture, "server.pem"), "--key",
                                   certificate_path(fixture, "server.key"), "--client-ca", certificate_path(fixture, "ca.pem"),
-                                  "--version", versions[version], NULL);
+                                  "--version", protocols[protocol].version, NULL);
         mcc_tls_options_t *tls = tls_with_ca(fixture, "ca.pem");
         tls->certificate = read_certificate(fixture, "client.pem", &tls->certificate_size);
         tls->key = read_certificate(fixture, "client.key", &tls->key_size);
@@ -327,16 +340,17 @@ static mcc_tls_options_t *tls_with_psk(fixture_t *fixture)
 static void a_pre_shared_key_is_enough(void **state)
 {
     fixture_t *fixture = *state;
-    static const char *const versions[] = {"1.2", "1.3"};
-    for (size_t version = 0; version < 2; version++) {
+    for (size_t protocol = 0; protocol < PROTOCOLS; protocol++) {
+        print_message("    over %s\n", protocols[protocol].name);
         peer_t *peer =
-            start_peer(fixture, "--tls", "--psk-identity", psk_identity, "--psk", psk_digits, "--version", versions[version], NULL);
+            start_peer(fixture, protocols[protocol].transport, "--psk-identity", psk_identity, "--psk", psk_digits, "--version", protocols[protocol].version, NULL);
         mcc_tls_options_t *tls = tls_with_psk(fixture);
         expect_ready(fixture, "localhost", peer, tls);
         static const uint8_t wrong[16] = {1};
         tls->psk = wrong;
         mcc_event_state_t failure = expect_failure(fixture, "localhost", peer, tls);
-        assert_status(failure.reason, MCC_ERR_TLS_ALERT);
+        /* To DTLS a record that does not decrypt is none, and gets no answer (RFC 6347 section 4.1.2.7). */
+        assert_status(failure.reason, peer_transport(peer) == MCC_TRANSPORT_UDP ? MCC_ERR_HANDSHAKE_TIMEOUT : MCC_ERR_TLS_ALERT);
         tls->psk = psk;
         tls->psk_identity_size--;
         failure = expect_failure(fixture, "localhost", peer, tls);
@@ -387,6 +401,31 @@ static void what_does_not_speak_tls_is_told_from_what_says_nothing(void **state)
     peer_command(peer, "close");
     assert_status(await_state(recorder, MCC_STATE_WAITING)->reason, MCC_ERR_CLOSED_BY_PEER);
     close_connection(connection, recorder);
+}
+
+static void of_dtls_there_is_version_1_2_alone(void **state)
+{
+    fixture_t *fixture = *state;
+    peer_t *peer = start_dtls_peer(fixture, "server");
+    mcc_tls_options_t *tls = tls_with_ca(fixture, "ca.pem");
+    expect_ready(fixture, "localhost", peer, tls);
+    assert_non_null(strstr(peer_await(peer, "handshake "), "version=DTLSv1.2 "));
+    tls->max_version = MCC_TLS_1_2;
+    expect_ready(fixture, "localhost", peer, tls);
+    tls->min_version = tls->max_version = MCC_TLS_1_3;
+    mcc_connection_options_t options = options_to(fixture, "localhost", peer, tls);
+    mcc_connection_t *connection = NULL;
+    options.callback = record_event;
+    options.argument = new_recorder(fixture);
+    assert_status(mcc_connection_open(context_of(fixture), &options, &connection), MCC_ERR_UNSUPPORTED);
+    assert_null(connection);
+
+    peer = start_peer(fixture, "--dtls", "--certificate", certificate_path(fixture, "server.pem"), "--key",
+                      certificate_path(fixture, "server.key"), "--version", "1.0", NULL);
+    mcc_event_state_t failure = expect_failure(fixture, "localhost", peer, tls_with_ca(fixture, "ca.pem"));
+    /* This server has no suite for the version that it takes, and says so by alert 40. */
+    assert_true(failure.reason == MCC_ERR_TLS_VERSION
+                || (failure.reason == MCC_ERR_TLS_ALERT && (failure.detail == 70 || failure.detail == 40)));
 }
 
 /* ---- OpenSSL's own server ---- */
@@ -443,6 +482,7 @@ int main(int count, char **arguments)
         TEST(a_device_shows_its_certificate),
         TEST(a_pre_shared_key_is_enough),
         TEST(versions_are_agreed_or_refused),
+        TEST(of_dtls_there_is_version_1_2_alone),
         TEST(what_does_not_speak_tls_is_told_from_what_says_nothing),
         TEST(openssl_s_server_is_spoken_to),
     };

@@ -1,19 +1,22 @@
 /* coap_peer: the server that the C tests and the demo need. It echoes requests, answers pings, and misbehaves on command.
  *
- *   coap_peer --udp | --tcp | --tls  [--address 127.0.0.1] [--port 0] [--length-prefix]
- *             [--certificate FILE --key FILE] [--client-ca FILE] [--psk-identity TEXT --psk HEX] [--version 1.2|1.3]
+ *   coap_peer --udp | --tcp | --tls | --dtls  [--address 127.0.0.1] [--port 0] [--length-prefix]
+ *             [--certificate FILE --key FILE] [--client-ca FILE] [--psk-identity TEXT --psk HEX] [--version 1.0|1.2|1.3]
  *
  * --tcp: four bytes of big-endian length before each message. --tls: one message in one record, or with --length-prefix as --tcp.
+ * --dtls: one message in one record in one datagram. A client is who sends from an address, over UDP and DTLS.
  * One line of standard input is one command, and `done COMMAND` follows it on standard output, where each event has its line too.
  * It ends with the command `quit`, with its standard input, or with its parent.
  *
  *   silent           reads nothing, answers nothing, accepts nothing; connections stay open
  *   answer           the opposite, and what it begins with
  *   drop N           reads the next N messages and does not answer them
- *   close, reset     ends all connections, properly or by a TCP reset
+ *   close, reset     ends all connections, properly or by a TCP reset; over UDP and DTLS the latter forgets them without a word
  *   send HEX         sends these bytes as one message in the framing
- *   raw HEX          writes these bytes to the socket, below TLS and without framing
- *   garbage N        sends N random bytes: as records with TLS, as a datagram over UDP, else without framing
+ *   raw HEX          writes these bytes to the socket, below TLS and without framing, in one datagram
+ *   lose N           loses every N-th datagram, to and from clients, from now on; 0: none
+ *   lose-one N       loses the N-th from now
+ *   garbage N        sends N random bytes: as records with TLS and DTLS, as a datagram over UDP, else without framing
  *   garbage-and-close N  does both before it reads or accepts anything more
  *   oversize N       sends one well-formed message of N bytes
  *   ping             sends an Empty Confirmable message; `ping-answered` tells that its Reset came
@@ -45,12 +48,13 @@
 #include <unistd.h>
 
 enum { MAXIMUM_SESSIONS = 1024, MAXIMUM_MESSAGE = 4 << 20, RECORD_SIZE = 16384, WRITE_TIMEOUT_MS = 10000 };
+enum { DTLS_HEADER_SIZE = 13, DATAGRAM_SIZE = 1200 };
 enum { CONFIRMABLE = 0, NON_CONFIRMABLE = 1, ACKNOWLEDGEMENT = 2, RESET = 3 };
 
-typedef enum { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_TLS } transport_t;
+typedef enum { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_TLS, TRANSPORT_DTLS } transport_t;
 
 typedef struct {
-    int descriptor;                  /* of the TCP connection; over UDP the listener's */
+    int descriptor;                  /* of the TCP connection; over UDP and DTLS the listener's */
     struct sockaddr_storage address; /* who it is */
     socklen_t address_size;
     SSL *tls;
@@ -61,6 +65,7 @@ typedef struct {
 
 static struct {
     transport_t transport;
+    bool datagrams;
     bool length_prefix;
     struct sockaddr_storage address;
     socklen_t address_size;
@@ -74,6 +79,9 @@ static struct {
     bool silent;
     bool split;
     unsigned long dropping;
+    unsigned long losing; /* every so many datagrams one is lost */
+    unsigned long datagrams_so_far;
+    bool losing_once;
     uint16_t next_message_id;
     uint16_t ping_id;
 } peer = {.listener = -1, .next_message_id = 1};
@@ -95,9 +103,26 @@ static bool wait_writable(int descriptor)
     return poll(&entry, 1, WRITE_TIMEOUT_MS) == 1;
 }
 
+/* Whether the datagram that comes or goes now is lost. */
+static bool is_lost(void)
+{
+    if (peer.losing == 0 || ++peer.datagrams_so_far % peer.losing != 0) {
+        return false;
+    }
+    peer.losing = peer.losing_once ? 0 : peer.losing;
+    printf("lost\n");
+    return true;
+}
+
 /* Writes bytes to the socket itself; a client that has gone is noticed when reading. */
 static void write_socket(const session_t *session, const uint8_t *bytes, size_t size)
 {
+    if (peer.datagrams) {
+        if (!is_lost()) {
+            (void)sendto(session->descriptor, bytes, size, 0, (const struct sockaddr *)&session->address, session->address_size);
+        }
+        return;
+    }
     size_t done = 0;
     while (done < size) {
         size_t piece = peer.split ? 1 : size - done;
@@ -110,11 +135,23 @@ static void write_socket(const session_t *session, const uint8_t *bytes, size_t 
     }
 }
 
-/* What TLS wants to send stands in a memory buffer, so that it can be written one byte at a time. */
+/* What TLS wants to send stands in a memory buffer, so that it can be written one byte at a time, or one record in a datagram. */
 static void flush_tls(const session_t *session)
 {
     uint8_t bytes[RECORD_SIZE];
     int size;
+    if (peer.datagrams) {
+        uint8_t *records;
+        long left = BIO_get_mem_data(SSL_get_wbio(session->tls), &records);
+        while (left >= DTLS_HEADER_SIZE) {
+            long record = DTLS_HEADER_SIZE + (records[11] << 8 | records[12]);
+            write_socket(session, records, (size_t)record);
+            records += record;
+            left -= record;
+        }
+        (void)BIO_reset(SSL_get_wbio(session->tls));
+        return;
+    }
     while ((size = BIO_read(SSL_get_wbio(session->tls), bytes, sizeof bytes)) > 0) {
         write_socket(session, bytes, (size_t)size);
     }
@@ -140,9 +177,7 @@ static void write_stream(const session_t *session, const uint8_t *bytes, size_t 
 
 static void send_message(const session_t *session, const uint8_t *message, size_t size)
 {
-    if (peer.transport == TRANSPORT_UDP) {
-        (void)sendto(session->descriptor, message, size, 0, (const struct sockaddr *)&session->address, session->address_size);
-    } else if (peer.length_prefix) {
+    if (peer.length_prefix) {
         uint8_t *frame = malloc(size + 4);
         if (frame == NULL) {
             give_up("malloc");
@@ -275,11 +310,27 @@ static void end_session(session_t *session, const char *reason)
     }
     printf("%s\n", reason);
     SSL_free(session->tls);
-    if (peer.transport != TRANSPORT_UDP) {
+    if (!peer.datagrams) {
         close(session->descriptor);
     }
     free(session->held);
     free(session);
+}
+
+static void prepare_session(session_t *session, BIO *input)
+{
+    BIO *output = BIO_new(BIO_s_mem());
+    session->established = false;
+    session->tls = SSL_new(peer.tls);
+    if (session->tls == NULL || input == NULL || output == NULL) {
+        give_up("SSL_new");
+    }
+    SSL_set_bio(session->tls, input, output);
+    SSL_set_accept_state(session->tls);
+    if (peer.datagrams) {
+        SSL_set_options(session->tls, SSL_OP_NO_QUERY_MTU);
+        (void)SSL_set_mtu(session->tls, DATAGRAM_SIZE);
+    }
 }
 
 static void accept_session(void)
@@ -294,15 +345,7 @@ static void accept_session(void)
     (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     session_t *session = new_session(descriptor, &address, address_size);
     if (peer.transport == TRANSPORT_TLS) {
-        session->established = false;
-        session->tls = SSL_new(peer.tls);
-        BIO *from_socket = BIO_new_socket(descriptor, BIO_NOCLOSE);
-        BIO *to_memory = BIO_new(BIO_s_mem());
-        if (session->tls == NULL || from_socket == NULL || to_memory == NULL) {
-            give_up("SSL_new");
-        }
-        SSL_set_bio(session->tls, from_socket, to_memory);
-        SSL_set_accept_state(session->tls);
+        prepare_session(session, BIO_new_socket(descriptor, BIO_NOCLOSE));
     }
 }
 
@@ -348,9 +391,9 @@ static bool read_tls(session_t *session)
         }
         session->established = true;
         const char *name = SSL_get_servername(session->tls, TLSEXT_NAMETYPE_host_name);
-        printf("handshake version=%s cipher=%s name=%s client-certificate=%s\n", SSL_get_version(session->tls),
+        printf("handshake version=%s cipher=%s name=%s client-certificate=%s resumed=%s\n", SSL_get_version(session->tls),
                SSL_get_cipher_name(session->tls), name != NULL ? name : "-",
-               SSL_get0_peer_certificate(session->tls) != NULL ? "yes" : "no");
+               SSL_get0_peer_certificate(session->tls) != NULL ? "yes" : "no", SSL_session_reused(session->tls) ? "yes" : "no");
     }
     for (;;) {
         /* One call gives the content of one record. */
@@ -383,12 +426,12 @@ static bool read_tcp(session_t *session)
     }
 }
 
-static void read_udp(void)
+static void read_datagram(void)
 {
     struct sockaddr_storage address = {0};
     socklen_t address_size = sizeof address;
     ssize_t size = recvfrom(peer.listener, scratch, sizeof scratch, 0, (struct sockaddr *)&address, &address_size);
-    if (size < 0) {
+    if (size < 0 || is_lost()) {
         return;
     }
     session_t *session = NULL;
@@ -399,15 +442,51 @@ static void read_udp(void)
     }
     if (session == NULL) {
         session = new_session(peer.listener, &address, address_size);
+        if (peer.transport == TRANSPORT_DTLS) {
+            prepare_session(session, BIO_new(BIO_s_mem()));
+        }
     }
-    take_message(session, scratch, (size_t)size);
+    if (session->tls == NULL) {
+        take_message(session, scratch, (size_t)size);
+        return;
+    }
+    (void)BIO_reset(SSL_get_rbio(session->tls));
+    (void)BIO_write(SSL_get_rbio(session->tls), scratch, (int)size);
+    if (!read_tls(session)) {
+        end_session(session, "closed-by-client");
+    }
+}
+
+/* How long until DTLS may have to send again, in milliseconds; -1: nothing waits for that. */
+static int until_retransmission(void)
+{
+    int wait = -1;
+    for (size_t index = 0; index < peer.session_count; index++) {
+        struct timeval left;
+        if (peer.transport == TRANSPORT_DTLS && DTLSv1_get_timeout(peer.sessions[index]->tls, &left) == 1) {
+            int milliseconds = (int)(left.tv_sec * 1000 + left.tv_usec / 1000 + 1);
+            wait = wait < 0 || milliseconds < wait ? milliseconds : wait;
+        }
+    }
+    return wait;
+}
+
+/* Sends again what a client may not have got. */
+static void retransmit(void)
+{
+    for (size_t index = 0; peer.transport == TRANSPORT_DTLS && index < peer.session_count; index++) {
+        if (DTLSv1_handle_timeout(peer.sessions[index]->tls) > 0) {
+            flush_tls(peer.sessions[index]);
+        }
+        ERR_clear_error();
+    }
 }
 
 /* ---- listening ---- */
 
 static void start_listening(void)
 {
-    int type = peer.transport == TRANSPORT_UDP ? SOCK_DGRAM : SOCK_STREAM;
+    int type = peer.datagrams ? SOCK_DGRAM : SOCK_STREAM;
     int on = 1;
     if (peer.listener >= 0) {
         return;
@@ -429,7 +508,7 @@ static void start_listening(void)
 
 static void stop_listening(void)
 {
-    while (peer.transport == TRANSPORT_UDP && peer.session_count > 0) {
+    while (peer.datagrams && peer.session_count > 0) {
         end_session(peer.sessions[0], "forgotten");
     }
     if (peer.listener >= 0) {
@@ -454,10 +533,10 @@ static void close_all(bool by_reset)
 {
     while (peer.session_count > 0) {
         session_t *session = peer.sessions[0];
-        if (by_reset) {
+        if (by_reset && !peer.datagrams) {
             struct linger linger = {.l_onoff = 1, .l_linger = 0};
             (void)setsockopt(session->descriptor, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-        } else if (session->tls != NULL && session->established) {
+        } else if (!by_reset && session->tls != NULL && session->established) {
             (void)SSL_shutdown(session->tls);
             flush_tls(session);
         }
@@ -494,6 +573,10 @@ static void run_command(char *line)
         peer.silent = IS("silent");
     } else if (IS("drop")) {
         peer.dropping = number;
+    } else if (IS("lose") || IS("lose-one")) {
+        peer.losing = number;
+        peer.losing_once = IS("lose-one");
+        peer.datagrams_so_far = 0;
     } else if (IS("split") || IS("whole")) {
         peer.split = IS("split");
     } else if (IS("close") || IS("reset")) {
@@ -513,9 +596,9 @@ static void run_command(char *line)
             const session_t *session = peer.sessions[index];
             if (IS("ping")) {
                 send_empty(session, CONFIRMABLE, peer.ping_id);
-            } else if (peer.transport == TRANSPORT_UDP || IS("send") || IS("oversize")) {
+            } else if (IS("send") || IS("oversize")) {
                 send_message(session, scratch, size);
-            } else if (IS("raw")) {
+            } else if (IS("raw") || peer.transport == TRANSPORT_UDP) {
                 write_socket(session, scratch, size);
             } else {
                 write_stream(session, scratch, size);
@@ -568,13 +651,14 @@ static unsigned int find_psk(SSL *tls, const char *identity, unsigned char *key,
 static void prepare_tls(const char *certificate, const char *key, const char *client_ca, const char *version)
 {
     static const uint8_t session_context[] = "coap_peer";
-    peer.tls = SSL_CTX_new(TLS_server_method());
-    if (peer.tls == NULL || SSL_CTX_set_cipher_list(peer.tls, "ALL:@SECLEVEL=1") != 1) {
+    peer.tls = SSL_CTX_new(peer.datagrams ? DTLS_server_method() : TLS_server_method());
+    if (peer.tls == NULL || SSL_CTX_set_cipher_list(peer.tls, "ALL:@SECLEVEL=0") != 1) {
         give_up("SSL_CTX_new");
     }
     SSL_CTX_set_session_id_context(peer.tls, session_context, sizeof session_context);
     if (version != NULL) {
-        int number = strcmp(version, "1.2") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;
+        int number = peer.datagrams ? (strcmp(version, "1.2") == 0 ? DTLS1_2_VERSION : DTLS1_VERSION)
+                                    : (strcmp(version, "1.2") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION);
         SSL_CTX_set_min_proto_version(peer.tls, number);
         SSL_CTX_set_max_proto_version(peer.tls, number);
     }
@@ -604,8 +688,14 @@ static void read_arguments(int count, char **arguments)
     uint16_t port = 0;
     for (int index = 1; index < count; index++) {
         const char *option = arguments[index];
-        if (strcmp(option, "--udp") == 0 || strcmp(option, "--tcp") == 0 || strcmp(option, "--tls") == 0) {
-            peer.transport = option[2] == 'u' ? TRANSPORT_UDP : option[3] == 'c' ? TRANSPORT_TCP : TRANSPORT_TLS;
+        static const char *const transports[] = {"--udp", "--tcp", "--tls", "--dtls"};
+        size_t transport = 0;
+        while (transport < sizeof transports / sizeof transports[0] && strcmp(option, transports[transport]) != 0) {
+            transport++;
+        }
+        if (transport < sizeof transports / sizeof transports[0]) {
+            peer.transport = (transport_t)transport;
+            peer.datagrams = peer.transport == TRANSPORT_UDP || peer.transport == TRANSPORT_DTLS;
             peer.length_prefix = peer.length_prefix || peer.transport == TRANSPORT_TCP;
             continue;
         }
@@ -653,7 +743,7 @@ static void read_arguments(int count, char **arguments)
         errno = EINVAL;
         give_up(address);
     }
-    if (peer.transport == TRANSPORT_TLS) {
+    if (peer.transport == TRANSPORT_TLS || peer.transport == TRANSPORT_DTLS) {
         prepare_tls(certificate, key, client_ca, version);
     }
 }
@@ -672,17 +762,18 @@ int main(int count, char **arguments)
     for (;;) {
         static struct pollfd entries[2 + MAXIMUM_SESSIONS];
         static session_t *polled[MAXIMUM_SESSIONS];
-        size_t session_count = peer.transport == TRANSPORT_UDP ? 0 : peer.session_count;
+        size_t session_count = peer.datagrams ? 0 : peer.session_count;
         entries[0] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
         entries[1] = (struct pollfd){.fd = peer.silent ? -1 : peer.listener, .events = POLLIN};
         for (size_t index = 0; index < session_count; index++) {
             polled[index] = peer.sessions[index];
             entries[2 + index] = (struct pollfd){.fd = peer.silent ? -1 : polled[index]->descriptor, .events = POLLIN};
         }
-        if (poll(entries, 2 + session_count, -1) < 0) {
+        if (poll(entries, 2 + session_count, peer.silent ? -1 : until_retransmission()) < 0) {
             continue;
         }
         if (!peer.silent) {
+            retransmit();
             for (size_t index = 0; index < session_count; index++) {
                 session_t *session = polled[index];
                 if (entries[2 + index].revents != 0 && !(session->tls != NULL ? read_tls(session) : read_tcp(session))) {
@@ -690,8 +781,8 @@ int main(int count, char **arguments)
                 }
             }
             if (entries[1].revents != 0) {
-                if (peer.transport == TRANSPORT_UDP) {
-                    read_udp();
+                if (peer.datagrams) {
+                    read_datagram();
                 } else {
                     accept_session();
                 }
