@@ -269,11 +269,15 @@ impl Socket {
     /// Receives one datagram.
     pub fn receive_datagram(&self, buffer: &mut [u8]) -> Result<Received, Errno> {
         // With TRUNC the size is the datagram's, even where the buffer is shorter.
-        match retry(|| net::recv(self, &mut *buffer, RecvFlags::TRUNC)) {
-            Ok((_, whole)) if whole > buffer.len() => Ok(Received::Cut),
-            Ok((size, _)) => Ok(Received::Bytes(size)),
-            Err(Errno::AGAIN) => Ok(Received::WouldBlock),
-            Err(error) => Err(error),
+        loop {
+            return match retry(|| net::recv(self, &mut *buffer, RecvFlags::TRUNC)) {
+                Ok((_, whole)) if whole > buffer.len() => Ok(Received::Cut),
+                Ok((size, _)) => Ok(Received::Bytes(size)),
+                Err(Errno::AGAIN) => Ok(Received::WouldBlock),
+                // It tells of a datagram that was sent and was too long for the path, whose limit the system knows now (ICMP).
+                Err(Errno::MSGSIZE) => continue,
+                Err(error) => Err(error),
+            };
         }
     }
 }
