@@ -703,15 +703,32 @@ peer_t *start_server(fixture_t *fixture, uint16_t port, const char *const *argum
     return peer;
 }
 
+bool port_is_free(uint16_t port)
+{
+    bool is_free = port != 0;
+    static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
+    for (size_t index = 0; index < 2; index++) {
+        struct sockaddr_in address = loopback(port);
+        int probe = socket(AF_INET, types[index] | SOCK_CLOEXEC, 0);
+        is_free = is_free && bind(probe, (const struct sockaddr *)&address, sizeof address) == 0;
+        close(probe);
+    }
+    return is_free;
+}
+
 uint16_t free_port(void)
 {
-    int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = loopback(0);
-    socklen_t size = sizeof address;
-    assert_int_equal(bind(probe, (const struct sockaddr *)&address, size), 0);
-    assert_int_equal(getsockname(probe, (struct sockaddr *)&address, &size), 0);
-    close(probe);
-    return ntohs(address.sin_port);
+    for (;;) {
+        int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        struct sockaddr_in address = loopback(0);
+        socklen_t size = sizeof address;
+        assert_int_equal(bind(probe, (const struct sockaddr *)&address, size), 0);
+        assert_int_equal(getsockname(probe, (struct sockaddr *)&address, &size), 0);
+        close(probe);
+        if (port_is_free(ntohs(address.sin_port))) {
+            return ntohs(address.sin_port);
+        }
+    }
 }
 
 /* ---- connections ---- */

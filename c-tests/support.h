@@ -115,6 +115,7 @@ peer_t *start_server(fixture_t *fixture, uint16_t port, const char *const *argum
 void stop_peer(fixture_t *fixture, peer_t *peer);
 /* A TCP and UDP port on 127.0.0.1 that nothing uses. */
 uint16_t free_port(void);
+bool port_is_free(uint16_t port);
 
 recorder_t *new_recorder(fixture_t *fixture);
 void set_reaction(recorder_t *recorder, reaction_t reaction, void *argument);
