@@ -1,4 +1,4 @@
-/* What stands for the rest of the client, in an archive of its own: it has the layer's functions in a table.
+/* What stands for the rest of the client, in an archive of its own: it has the layer's functions in a table, those of TLS in client_tls.c.
  * SPDX-License-Identifier: Apache-2.0
  */
 
@@ -11,7 +11,7 @@
 
 typedef void (*function_t)(void);
 
-/* All 32. Volatile: the compiler must not call them directly. */
+/* All of sockets. Volatile: the compiler must not call them directly. */
 static volatile const struct {
     function_t pal_accept, pal_asynchronousSocket, pal_asynchronousSocketWithArgument, pal_bind, pal_close, pal_connect, pal_isNonBlocking,
         pal_listen, pal_receiveFrom, pal_recv, pal_send, pal_sendTo, pal_setSocketOptions, pal_setSocketOptionsWithLevel;
@@ -94,6 +94,7 @@ int client_uses_layer(void)
     expect(layer.pal_getRttEstimate() == 3, "pal_getRttEstimate");
     /* Before main, and once more there. */
     expect(layer.pal_plat_socketsInit(NULL) == PAL_SUCCESS, "pal_plat_socketsInit");
+    failures += client_uses_tls();
     expect(layer.pal_plat_socketsTerminate(NULL) == PAL_SUCCESS, "pal_plat_socketsTerminate");
     return failures;
 }

@@ -17,5 +17,7 @@ palStatus_t layer_ran(const char *function);
 /* What the front functions call: the platform's part. */
 palStatus_t pal_plat_layerSocketCall(const char *function);
 palStatus_t pal_plat_layerInterfaces(void);
+palStatus_t pal_plat_layerTls(const char *function);
+palStatus_t pal_plat_layerTlsTransfer(const char *function);
 
 #endif
