@@ -79,12 +79,15 @@ endfunction()
 
 # mbed_cloud_connectivity_replace_pal(<target>)
 #
-# Links the program or shared library <target> with the library so that the client's own socket functions (pal_*) come from it: objects
+# Links the program or shared library <target> with the library so that the client's own socket and TLS functions (pal_*) come from it: objects
 # of the same names in archives later on the link line are not taken. Of a static library, every program that links it is meant.
 # Goes with mbed_cloud_connectivity_configure, in any order, or alone.
 #
 # In a project that asks for a CMake before 3.17, a static library passes this on to the targets that link it themselves only. The link
 # of others fails, with functions that are defined twice: call it for the program too, or set the policy CMP0099 to NEW.
+#
+# Functions that are defined twice also come from an object of the program that needs a private function of the client's own layer
+# (docs/architecture.md).
 #
 # Errors while CMake configures: a target that does not exist or is not linked, and a library that was built without the PAL
 # (MBED_CLOUD_CONNECTIVITY_PAL).

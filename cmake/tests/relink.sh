@@ -40,6 +40,14 @@ project 'add_library(headers INTERFACE)' 'mbed_cloud_connectivity_replace_pal(he
 expect_error "a library without code" "no target that is linked (INTERFACE_LIBRARY)"
 project 'add_custom_target(nothing)' 'mbed_cloud_connectivity_replace_pal(nothing)'
 expect_error "a target without code" "no target that is linked (UTILITY)"
+
+# An object of the application needs what only an object of the replaced layer has: docs/architecture.md says what that looks like.
+printf 'int pal_plat_layerTls(const char *function);\nint needs_private(void) { return pal_plat_layerTls("private"); }\n' >private.c
+project 'target_sources(application PRIVATE private.c)' 'mbed_cloud_connectivity_replace_pal(application)' \
+    'target_link_libraries(application PRIVATE "${CMAKE_SOURCE_DIR}/c-tests/relink/build/librelink_layer.a")' \
+    'target_link_options(application PRIVATE -Wl,-y,pal_plat_layerTls)'
+rm -rf build
+expect_error "a private function of the layer" "tls_platform.c" 'multiple definition of `pal_print_cid' "private.c.o: reference to pal_plat_layerTls"
 if [[ $way == add-subdirectory ]]; then
     # Of an installed library, without-pal.sh tells.
     project 'mbed_cloud_connectivity_replace_pal(application)'
@@ -54,8 +62,9 @@ cmake_minimum_required(VERSION 3.10)
 project(application C)
 set(CMAKE_C_STANDARD 11)
 find_package(MbedCloudConnectivity REQUIRED)
-add_library(client STATIC c-tests/relink/client.c)
-add_library(middle STATIC c-tests/relink/client.c)
+set(client c-tests/relink/client.c c-tests/relink/client_tls.c c-tests/relink/host.c)
+add_library(client STATIC ${client})
+add_library(middle STATIC ${client})
 target_link_libraries(middle PRIVATE client)
 add_executable(application main.c c-tests/relink/before_main.c)
 target_link_libraries(client PRIVATE mbed_cloud_connectivity::mbed_cloud_connectivity)
