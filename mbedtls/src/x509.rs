@@ -308,6 +308,10 @@ pub(crate) struct Input {
 impl Input {
     /// `label` is the end of the wanted PEM label ("PRIVATE KEY" stands for "EC PRIVATE KEY", too).
     pub(crate) fn read(bytes: &[u8], label: &str) -> Result<Self, Error> {
+        // DER begins with a SEQUENCE; text never does so unless it is a digit zero. What is behind is not even looked at.
+        if let Some(size) = der_size(bytes) {
+            return Ok(Self { bytes: Zeroizing::new(bytes[..size].to_vec()), blocks: None });
+        }
         // Callers in C count the terminator of a text.
         let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         let text = &bytes[..end];
@@ -317,8 +321,7 @@ impl Input {
             owned.push(0);
             return Ok(Self { bytes: owned, blocks: Some(blocks) });
         }
-        let size = der_size(bytes).ok_or(Error::new(raw::MBEDTLS_ERR_X509_INVALID_FORMAT))?;
-        Ok(Self { bytes: Zeroizing::new(bytes[..size].to_vec()), blocks: None })
+        Err(Error::new(raw::MBEDTLS_ERR_X509_INVALID_FORMAT))
     }
 
     pub(crate) fn as_ptr(&self) -> *const u8 {
@@ -334,10 +337,6 @@ impl Input {
 /// has no end: the library would leave it out and say nothing.
 fn pem_blocks(text: &[u8], label: &str) -> Result<Option<usize>, Error> {
     const BEGIN: &[u8] = b"-----BEGIN ";
-    // DER begins with a SEQUENCE; text never does so unless it is a digit zero.
-    if text.first() == Some(&0x30) && der_size(text).is_some() {
-        return Ok(None);
-    }
     let cut = Err(Error::new(raw::MBEDTLS_ERR_PEM_NO_HEADER_FOOTER_PRESENT));
     let mut blocks = 0;
     let mut seen = false;

@@ -82,8 +82,9 @@ impl Configuration {
 
     /// Adds a certificate to the own chain, the own one first. DER or PEM.
     pub fn add_own_certificate(&self, certificate: &[u8]) -> Result<(), Refusal> {
-        CertificateChain::parse(certificate).map_err(unless_memory(Refusal::Certificate))?;
-        self.change(|parts| parts.own.push(certificate.to_vec()));
+        let chain = CertificateChain::parse(certificate).map_err(unless_memory(Refusal::Certificate))?;
+        // Not what stands behind it: callers give the size of their buffer.
+        self.change(|parts| parts.own.extend(chain.certificates().iter().map(|link| link.der.clone())));
         Ok(())
     }
 
