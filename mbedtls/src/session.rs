@@ -426,7 +426,7 @@ struct Pending {
 
 impl Pending {
     fn is_for(&self, bytes: &[u8]) -> bool {
-        self.size == bytes.len() && self.hash == hash(bytes)
+        self.size == bytes.len() && self.hash == hash(&bytes[..self.taken])
     }
 }
 
@@ -820,7 +820,8 @@ impl Session {
         }
         if self.out_left() != 0 {
             let taken = bytes.len().min(self.max_record_payload());
-            self.pending = Some(Pending { size: bytes.len(), hash: hash(bytes), taken });
+            // Not of all of them: the rest of a large buffer is no part of this record.
+            self.pending = Some(Pending { size: bytes.len(), hash: hash(&bytes[..taken]), taken });
         }
         match code {
             raw::MBEDTLS_ERR_SSL_WANT_WRITE => Ok(Write::WantWrite),
