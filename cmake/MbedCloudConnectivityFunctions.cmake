@@ -79,8 +79,8 @@ endfunction()
 
 # mbed_cloud_connectivity_replace_pal(<target>)
 #
-# Links the program or shared library <target> with the library so that the client's own socket and TLS functions (pal_*) come from it: objects
-# of the same names in archives later on the link line are not taken. Of a static library, every program that links it is meant.
+# Links the program or shared library <target> with the library so that the client's own socket and TLS functions (pal_*) come from it:
+# objects of the same names in archives later on the link line are not taken. Of a static library, every program that links it is meant.
 # Goes with mbed_cloud_connectivity_configure, in any order, or alone.
 #
 # In a project that asks for a CMake before 3.17, a static library passes this on to the targets that link it themselves only. The link

@@ -149,7 +149,8 @@ static bool open_end(end_t *end, palTLSTransportMode_t mode, uint16_t port)
             return false;
         }
     }
-    palTLSSocket_t socket = {.socket = end->socket, .socketAddress = &end->address, .addressLength = end->length, .transportationMode = mode};
+    palTLSSocket_t socket = {
+        .socket = end->socket, .socketAddress = &end->address, .addressLength = end->length, .transportationMode = mode};
     layer.pal_setDTLSSocketCallback(end->configuration, on_call, end);
     return expect(status == PAL_SUCCESS, "pal_connect") &&
            expect(layer.pal_tlsSetSocket(end->configuration, &socket) == PAL_SUCCESS, "pal_tlsSetSocket") &&
@@ -186,7 +187,8 @@ static void shake_hands_with_nobody(void)
         expect(shake_hands(&end) == PAL_ERR_TLS_TIMEOUT, "pal_handShake with nobody");
         expect(layer.pal_sslGetVerifyResultExtended(end.session, &result) == PAL_SUCCESS && result == 0, "the verify result of nobody");
         expect(layer.pal_sslRead(end.session, &result, sizeof result, &size) != PAL_SUCCESS, "pal_sslRead from nobody");
-        expect(layer.pal_sslWrite(end.session, end.configuration, identity, 6, &size) != PAL_SUCCESS && size == 77, "pal_sslWrite to nobody");
+        expect(layer.pal_sslWrite(end.session, end.configuration, identity, 6, &size) != PAL_SUCCESS && size == 77,
+               "pal_sslWrite to nobody");
         layer.pal_set_cid_value(end.session, end.configuration, key, sizeof key);
         layer.pal_print_cid(end.session);
     }
