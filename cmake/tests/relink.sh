@@ -43,6 +43,7 @@ expect_error "a target without code" "no target that is linked (UTILITY)"
 
 # An object of the application needs what only an object of the replaced layer has: docs/architecture.md says what that looks like.
 printf 'int pal_plat_layerTls(const char *function);\nint needs_private(void) { return pal_plat_layerTls("private"); }\n' >private.c
+# shellcheck disable=SC2016 # CMake's variable
 project 'target_sources(application PRIVATE private.c)' 'mbed_cloud_connectivity_replace_pal(application)' \
     'target_link_libraries(application PRIVATE "${CMAKE_SOURCE_DIR}/c-tests/relink/build/librelink_layer.a")' \
     'target_link_options(application PRIVATE -Wl,-y,pal_plat_layerTls)'
