@@ -8,7 +8,7 @@
 
 #define OF_THE_HOST __attribute__((weak))
 
-enum { PAL_SUCCESS = 0, KCM_STATUS_SUCCESS = 0, KCM_CONFIG_ITEM = 4 };
+enum { PAL_SUCCESS = 0, KCM_STATUS_SUCCESS = 0, KCM_STATUS_ITEM_NOT_FOUND = 5, KCM_CONFIG_ITEM = 4 };
 
 extern uint64_t pal_osGetTime(void) OF_THE_HOST;
 extern int32_t pal_osSetWeakTime(uint64_t seconds) OF_THE_HOST;
@@ -73,8 +73,13 @@ bool mcc_private_host_item_store(const uint8_t *name, size_t name_size, const ui
         && kcm_item_store(name, name_size, KCM_CONFIG_ITEM, false, data, size, NULL) == KCM_STATUS_SUCCESS;
 }
 
+/* True: it is not there now. */
 bool mcc_private_host_item_delete(const uint8_t *name, size_t name_size) {
-    return mcc_private_host_has_storage() && kcm_item_delete(name, name_size, KCM_CONFIG_ITEM) == KCM_STATUS_SUCCESS;
+    if (!mcc_private_host_has_storage()) {
+        return false;
+    }
+    int status = kcm_item_delete(name, name_size, KCM_CONFIG_ITEM);
+    return status == KCM_STATUS_SUCCESS || status == KCM_STATUS_ITEM_NOT_FOUND;
 }
 
 bool mcc_private_host_protected_item(const char *name, uint8_t *data, size_t max_size, size_t *size) {

@@ -94,21 +94,19 @@ pub fn stored_session() -> Option<Zeroizing<Vec<u8>>> {
     Some(data)
 }
 
-/// Puts a session into the host's storage, in place of the one there. False where that fails: then none may be there.
+/// Puts a session into the host's storage, which overwrites nothing. False where that fails.
 pub fn store_session(bytes: &[u8]) -> bool {
     if bytes.is_empty() || bytes.len() > MAX_SESSION_SIZE {
         return false;
     }
-    // The storage overwrites nothing.
-    delete_session();
     // SAFETY: name and bytes are readable over their lengths.
     unsafe { mcc_private_host_item_store(SESSION.as_ptr(), SESSION.len(), bytes.as_ptr(), bytes.len()) }
 }
 
-/// Takes the session out of the host's storage, if one is there.
-pub fn delete_session() {
+/// Takes the session out of the host's storage, if one is there. False where that fails: then it may still be there.
+pub fn delete_session() -> bool {
     // SAFETY: the name is readable over its length.
-    unsafe { mcc_private_host_item_delete(SESSION.as_ptr(), SESSION.len()) };
+    unsafe { mcc_private_host_item_delete(SESSION.as_ptr(), SESSION.len()) }
 }
 
 /// The id of the CA of the trusted time server.

@@ -4,19 +4,19 @@
 
 use mbed_cloud_connectivity_mbedtls::config::ClientConfig;
 use mbed_cloud_connectivity_mbedtls::session::SavedSession;
-use mbed_cloud_connectivity_mbedtls::{Error, Session};
+use mbed_cloud_connectivity_mbedtls::{Error, ErrorKind, Session};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use zeroize::Zeroizing;
 
 /// One item of the application's own storage.
 pub trait Storage: Send + Sync {
     /// What it holds; none: it is not there.
     fn read(&self) -> Option<Zeroizing<Vec<u8>>>;
-    /// Replaces it. False where that failed.
+    /// Puts it there; one that is there is not replaced. False where that failed.
     fn write(&self, bytes: &[u8]) -> bool;
-    /// Removes it.
-    fn delete(&self);
+    /// Removes it. False where it may still be there.
+    fn delete(&self) -> bool;
 }
 
 /// A hash over whom a session trusts, who it is, and whom it is for.
@@ -55,10 +55,11 @@ pub struct Store {
     memory: Mutex<Memory>,
 }
 
-#[derive(Default)]
 struct Memory {
     /// The latest last.
     contexts: Vec<Arc<Context>>,
+    /// Whose state stands in storage, if it lives: kept, or in use by a session and kept no more.
+    stored: Weak<Context>,
     sessions: Vec<(Identity, SavedSession)>,
 }
 
@@ -71,7 +72,7 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// One that keeps things in storage, or without any in memory.
     pub const fn new(storage: Option<&'static dyn Storage>) -> Self {
-        Self { storage, memory: Mutex::new(Memory { contexts: Vec::new(), sessions: Vec::new() }) }
+        Self { storage, memory: Mutex::new(Memory { contexts: Vec::new(), stored: Weak::new(), sessions: Vec::new() }) }
     }
 
     /// The TLS session to resume under this identity. What storage holds may be of another one: whoever resumes it finds out.
@@ -91,7 +92,7 @@ impl Store {
             // A flash wears out by what is written.
             if item.session.as_deref().map(Vec::as_slice) != Some(saved.as_ref()) {
                 item.session = Some(saved.into_bytes());
-                item.write(storage);
+                item.replace(storage);
             }
             return;
         }
@@ -118,16 +119,26 @@ impl Store {
             return (!context.in_use.swap(true, Ordering::SeqCst)).then(|| context.clone());
         }
         // What is stored is the state of a session that lives: to load it too would use record numbers twice.
-        if memory.contexts.iter().any(|context| context.is_stored.load(Ordering::SeqCst)) {
+        if memory.stored.upgrade().is_some() {
             return None;
         }
         let storage = self.storage?;
         let mut item = Item::read(storage);
         let stored = item.context.take()?;
-        item.write(storage);
-        let context = Context::new(Session::restore(config.clone(), &stored).ok()?);
-        memory.contexts.push(context.clone());
-        Some(context)
+        match Session::restore(config.clone(), &stored) {
+            // One that stays in storage could be loaded once more.
+            Ok(session) if item.replace(storage) != Outcome::Unchanged => {
+                let context = Context::new(session);
+                memory.contexts.push(context.clone());
+                Some(context)
+            }
+            Err(error) if error.kind() == ErrorKind::BadInput => {
+                item.replace(storage);
+                None
+            }
+            // That of another identity is left to it.
+            _ => None,
+        }
     }
 
     /// Whether a datagram session is kept to go on later.
@@ -137,17 +148,36 @@ impl Store {
 
     /// Says that a session is not in use any more. True: it is kept.
     pub fn release(&self, context: &Arc<Context>) -> bool {
+        // Whoever goes on with it does not know the bytes that wait.
+        if context.lock().has_pending_write() {
+            self.forget(context);
+        }
         let memory = lock(&self.memory);
         context.in_use.store(false, Ordering::SeqCst);
         memory.contexts.iter().any(|other| Arc::ptr_eq(other, context))
     }
 
-    /// Has to be called before a record goes out: what was stored of this session must not be used any more.
-    pub fn about_to_send(&self, context: &Context) {
-        if context.is_stored.swap(false, Ordering::SeqCst) {
-            let _memory = lock(&self.memory);
-            self.delete_stored_context();
+    /// Keeps a datagram session no more, in memory and in storage: it is over.
+    pub fn forget(&self, context: &Arc<Context>) {
+        let mut memory = lock(&self.memory);
+        memory.contexts.retain(|other| !Arc::ptr_eq(other, context));
+        if context.is_stored.load(Ordering::SeqCst) {
+            self.delete_stored_context(&mut memory);
         }
+    }
+
+    /// Has to be called before a record goes out: what was stored of this session must not be used any more. False where it may
+    /// still be there: then the record has to wait, and the session is kept no more, so that the next one is not held up.
+    pub fn about_to_send(&self, context: &Arc<Context>) -> bool {
+        if !context.is_stored.load(Ordering::SeqCst) {
+            return true;
+        }
+        let mut memory = lock(&self.memory);
+        let may_send = self.delete_stored_context(&mut memory);
+        if !may_send {
+            memory.contexts.retain(|other| !Arc::ptr_eq(other, context));
+        }
+        may_send
     }
 
     /// Writes the state of the latest datagram session to storage, where there is storage.
@@ -155,14 +185,19 @@ impl Store {
         let (Some(storage), Some(latest)) = (self.storage, self.latest()) else { return Ok(()) };
         // The order of these two locks is that of whoever sends.
         let mut session = latest.lock();
-        let memory = lock(&self.memory);
+        let mut memory = lock(&self.memory);
         let saved = session.suspend()?;
         let mut item = Item::read(storage);
         item.context = Some(saved.into_bytes());
-        for context in &memory.contexts {
-            context.is_stored.store(false, Ordering::SeqCst);
+        match item.replace(storage) {
+            Outcome::Unchanged => {}
+            Outcome::Removed => memory.nothing_is_stored(),
+            Outcome::Done => {
+                memory.nothing_is_stored();
+                memory.stored = Arc::downgrade(&latest);
+                latest.is_stored.store(true, Ordering::SeqCst);
+            }
         }
-        latest.is_stored.store(item.write(storage), Ordering::SeqCst);
         Ok(())
     }
 
@@ -171,7 +206,7 @@ impl Store {
         let mut memory = lock(&self.memory);
         let forgotten = memory.contexts.pop();
         if in_storage {
-            self.delete_stored_context();
+            self.delete_stored_context(&mut memory);
         }
         drop(memory);
         drop(forgotten);
@@ -188,13 +223,25 @@ impl Store {
         lock(&self.memory).contexts.last().cloned()
     }
 
-    /// With the memory's lock held: reading and writing the item is one step.
-    fn delete_stored_context(&self) {
-        if let Some(storage) = self.storage {
-            let mut item = Item::read(storage);
-            if item.context.take().is_some() {
-                item.write(storage);
-            }
+    /// With the memory's lock held: reading and writing the item is one step. False where a context may still be stored.
+    fn delete_stored_context(&self, memory: &mut Memory) -> bool {
+        let is_gone = self.storage.is_none_or(|storage| match Item::try_read(storage) {
+            Some(Item { context: None, .. }) => true,
+            Some(item) => Item { context: None, ..item }.replace(storage) != Outcome::Unchanged,
+            // It could be there and not be readable now.
+            None => storage.delete(),
+        });
+        if is_gone {
+            memory.nothing_is_stored();
+        }
+        is_gone
+    }
+}
+
+impl Memory {
+    fn nothing_is_stored(&mut self) {
+        if let Some(context) = std::mem::take(&mut self.stored).upgrade() {
+            context.is_stored.store(false, Ordering::SeqCst);
         }
     }
 }
@@ -211,10 +258,25 @@ const ITEM_HEAD: &[u8; 8] = b"MCCITEM\x01";
 const SESSION_TAG: u8 = 1;
 const CONTEXT_TAG: u8 = 2;
 
+/// What became of the item in storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// The earlier one may still be there.
+    Unchanged,
+    /// The earlier one is gone, and the new one is not there.
+    Removed,
+    /// As it was to be.
+    Done,
+}
+
 impl Item {
     /// What cannot be read is as if it were not there.
     fn read(storage: &dyn Storage) -> Self {
-        storage.read().and_then(|bytes| Self::parse(&bytes)).unwrap_or_default()
+        Self::try_read(storage).unwrap_or_default()
+    }
+
+    fn try_read(storage: &dyn Storage) -> Option<Self> {
+        storage.read().and_then(|bytes| Self::parse(&bytes))
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
@@ -234,13 +296,14 @@ impl Item {
         Some(item)
     }
 
-    fn write(&self, storage: &dyn Storage) -> bool {
+    /// Puts it in place of the one in storage.
+    fn replace(&self, storage: &dyn Storage) -> Outcome {
+        let earlier = if storage.delete() { Outcome::Removed } else { Outcome::Unchanged };
         let mut bytes = Zeroizing::new(Vec::new());
         let parts = [(SESSION_TAG, &self.session), (CONTEXT_TAG, &self.context)];
         let size: usize = parts.iter().filter_map(|(_, part)| Some(part.as_ref()?.len() + 5)).sum();
         if size == 0 {
-            storage.delete();
-            return true;
+            return if earlier == Outcome::Removed { Outcome::Done } else { earlier };
         }
         // Reserved at once: a buffer that grows leaves its content behind.
         bytes.reserve_exact(ITEM_HEAD.len() + size);
@@ -250,7 +313,7 @@ impl Item {
             bytes.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
             bytes.extend_from_slice(part);
         }
-        storage.write(&bytes)
+        if storage.write(&bytes) { Outcome::Done } else { earlier }
     }
 }
 
@@ -271,12 +334,13 @@ mod tests {
         }
 
         fn write(&self, bytes: &[u8]) -> bool {
-            *lock(&self.0) = Some(bytes.to_vec());
-            true
+            let mut item = lock(&self.0);
+            item.is_none() && item.replace(bytes.to_vec()).is_none()
         }
 
-        fn delete(&self) {
+        fn delete(&self) -> bool {
             *lock(&self.0) = None;
+            true
         }
     }
 
@@ -287,20 +351,20 @@ mod tests {
     #[test]
     fn the_parts_of_an_item_are_kept_apart() {
         let shelf = Shelf::default();
-        assert!(Item { session: part(b"tls"), context: None }.write(&shelf));
+        assert_eq!(Item { session: part(b"tls"), context: None }.replace(&shelf), Outcome::Done);
         let mut item = Item::read(&shelf);
         item.context = part(b"dtls");
-        assert!(item.write(&shelf));
+        assert_eq!(item.replace(&shelf), Outcome::Done);
         let item = Item::read(&shelf);
         assert_eq!((item.session, item.context), (part(b"tls"), part(b"dtls")));
-        assert!(Item::default().write(&shelf));
+        assert_eq!(Item::default().replace(&shelf), Outcome::Done);
         assert_eq!(*lock(&shelf.0), None, "nothing is left behind");
     }
 
     #[test]
     fn an_item_that_is_cut_or_damaged_is_read_without_harm() {
         let shelf = Shelf::default();
-        assert!(Item { session: part(b"tls"), context: part(b"dtls") }.write(&shelf));
+        assert_eq!(Item { session: part(b"tls"), context: part(b"dtls") }.replace(&shelf), Outcome::Done);
         let whole = lock(&shelf.0).clone().unwrap();
         for size in 0..whole.len() {
             let cut = Item::parse(&whole[..size]);

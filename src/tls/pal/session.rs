@@ -244,9 +244,12 @@ impl Session {
                 Ok(Read::Data { size, .. }) => Ok(size),
                 Ok(Read::WantRead) => Err(Refusal::WantRead),
                 Ok(Read::WantWrite) => Err(Refusal::WantWrite),
-                Ok(Read::Closed) => Err(Refusal::CloseNotify),
+                Ok(Read::Closed) => {
+                    self.environment.store().forget(&active.context);
+                    Err(Refusal::CloseNotify)
+                }
                 Ok(Read::EndOfFile) => Err(Refusal::EndOfFile),
-                Err(error) => Err(failed("read", &session, error)),
+                Err(error) => Err(self.failed("read", active, &session, error)),
             };
         }
         channel.call_back_soon();
@@ -262,8 +265,16 @@ impl Session {
         match session.write(&mut guarded, bytes) {
             Ok(Write::Done(size)) => Ok(size),
             Ok(Write::WantWrite) => Err(Refusal::WantWrite),
-            Err(error) => Err(failed("write", &session, error)),
+            Err(error) => Err(self.failed("write", active, &session, error)),
         }
+    }
+
+    fn failed(&self, what: &str, active: &Active, session: &mbedtls::Session, error: Error) -> Refusal {
+        log::warning(format_args!("TLS could not {what}: {}", reason(session, error, VerifyFlags::NONE)));
+        if !session.is_established() {
+            self.environment.store().forget(&active.context);
+        }
+        Refusal::of(error, false)
     }
 
     /// Ends it, unless it is kept to go on later: says so to the peer, once, without waiting.
@@ -331,23 +342,20 @@ impl State {
 struct Guarded<'a> {
     channel: &'a mut dyn Channel,
     store: &'a Store,
-    context: &'a Context,
+    context: &'a Arc<Context>,
 }
 
 impl Transport for Guarded<'_> {
     fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.store.about_to_send(self.context);
+        if !self.store.about_to_send(self.context) {
+            return Err(io::Error::other("what is stored of this session cannot be deleted"));
+        }
         self.channel.send(bytes)
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.channel.receive(buffer)
     }
-}
-
-fn failed(what: &str, session: &mbedtls::Session, error: Error) -> Refusal {
-    log::warning(format_args!("TLS could not {what}: {}", reason(session, error, VerifyFlags::NONE)));
-    Refusal::of(error, false)
 }
 
 fn agreed(session: &mbedtls::Session) -> String {

@@ -56,7 +56,7 @@ impl Storage for HostStorage {
         host::store_session(bytes)
     }
 
-    fn delete(&self) {
-        host::delete_session();
+    fn delete(&self) -> bool {
+        host::delete_session()
     }
 }
