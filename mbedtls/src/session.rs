@@ -458,6 +458,8 @@ pub struct Session {
     established: bool,
     offered: bool,
     resumed: bool,
+    /// Our records carry a Connection ID, though it may have been replaced by an empty one.
+    has_connection_id: bool,
     failed: Option<Error>,
     alert: Option<Alert>,
     transport_error: Option<io::Error>,
@@ -512,6 +514,7 @@ impl Session {
             established: false,
             offered: false,
             resumed: false,
+            has_connection_id: false,
             failed: None,
             alert: None,
             transport_error: None,
@@ -596,7 +599,12 @@ impl Session {
 
     /// The Connection ID that our records carry; nothing where none was agreed on.
     pub fn connection_id(&self) -> Option<Vec<u8>> {
-        if !self.established || self.config.transport() != TransportKind::Datagram {
+        self.has_connection_id.then(|| self.outgoing_connection_id().unwrap_or_default())
+    }
+
+    /// The library tells an empty one from none only in the handshake.
+    fn outgoing_connection_id(&self) -> Option<Vec<u8>> {
+        if self.config.transport() != TransportKind::Datagram {
             return None;
         }
         let (mut enabled, mut size) = (0, 0);
@@ -610,9 +618,10 @@ impl Session {
     /// Puts another Connection ID into our records from now on.
     ///
     /// # Errors
-    /// [`ErrorKind::BadInput`] before the handshake is done, on a stream, while a record waits, and for more than 32 bytes.
+    /// [`ErrorKind::BadInput`] before the handshake is done, where none was agreed on, while a record waits, and for more than 32
+    /// bytes.
     pub fn replace_connection_id(&mut self, id: &[u8]) -> Result<(), Error> {
-        if !self.is_established() || self.config.transport() != TransportKind::Datagram {
+        if !self.is_established() || !self.has_connection_id {
             return Err(Error::BAD_INPUT);
         }
         // SAFETY: the context is valid and established; pointer and size describe the bytes, which are copied.
@@ -664,6 +673,7 @@ impl Session {
         // SAFETY: the context is set up and fresh; pointer and length describe the content.
         Error::check(unsafe { raw::mbedtls_ssl_context_load(session.ssl.as_ptr(), content.as_ptr(), content.len()) })?;
         (session.begun, session.established) = (true, true);
+        session.has_connection_id = session.outgoing_connection_id().is_some();
         session.remember_peer();
         Ok(session)
     }
@@ -703,6 +713,7 @@ impl Session {
             match code {
                 0 => {
                     self.established = true;
+                    self.has_connection_id = self.outgoing_connection_id().is_some();
                     self.remember_peer();
                     return Ok(Handshake::Done);
                 }

@@ -321,9 +321,6 @@ impl Session {
     pub fn replace_connection_id(&self, id: &[u8]) -> Result<(), Refusal> {
         let state = lock(&self.state);
         let mut session = state.established()?.context.lock();
-        if session.connection_id().is_none() {
-            return Err(Refusal::BadInput);
-        }
         session.replace_connection_id(id).map_err(|error| Refusal::of(error, false))
     }
 }
