@@ -875,6 +875,14 @@ static void find_in_memory(const wanted_t *wanted, size_t *found, bool show)
     explicit_bzero(scanned, sizeof scanned);
 }
 
+/* Under valgrind nearly all of the memory is valgrind's own, and to search it takes minutes. */
+static void skip_if_slow(void)
+{
+    if (getenv("MCC_TEST_FEWER") != NULL) {
+        skip();
+    }
+}
+
 static void expect_in_memory(const wanted_t *wanted)
 {
     size_t found[PIECES];
@@ -918,6 +926,7 @@ static void learn_keys(peer_t *peer, wanted_t *master, wanted_t *keys)
 
 static void no_key_of_a_session_is_left_when_it_is_freed(void **state)
 {
+    skip_if_slow();
     fixture_t *fixture = *state;
     const palTLSTransportMode_t modes[] = {PAL_TLS_MODE, PAL_DTLS_MODE};
     peer_t *peers[] = {start_tls_server(fixture), start_dtls_server(fixture)};
@@ -945,6 +954,7 @@ static void no_key_of_a_session_is_left_when_it_is_freed(void **state)
 
 static void no_key_of_a_resumed_session_is_left_when_it_is_freed(void **state)
 {
+    skip_if_slow();
     fixture_t *fixture = *state;
     const char *further[] = {"--tickets", NULL};
     peer_t *peer = start_server_with(fixture, MCC_TEST_MBEDTLS_SERVER, PAL_TLS_MODE, "server", further);
@@ -966,6 +976,7 @@ static void no_key_of_a_resumed_session_is_left_when_it_is_freed(void **state)
 
 static void a_pre_shared_key_is_wiped_with_its_configuration(void **state)
 {
+    skip_if_slow();
     fixture_t *fixture = *state;
     uint8_t key[32];
     char text[65];
@@ -992,6 +1003,7 @@ static void a_pre_shared_key_is_wiped_with_its_configuration(void **state)
 
 static void a_private_key_is_wiped_with_its_configuration(void **state)
 {
+    skip_if_slow();
     fixture_t *fixture = *state;
     /* A key that no other test here reads, and leaves in the memory of the test itself. */
     const char *forms[] = {"client-p384-key.der", "client-p384.key"};
