@@ -55,7 +55,7 @@ static void a_context_goes_on_after_everything_was_freed_and_ended(void **state)
         peer_await_count(peer, "rebound", 2 * round);
         secure_end(&secure);
     }
-    assert_int_equal(peer_count(peer, "connected"), 1);
+    peer_await_count(peer, "connected", 1);
     assert_int_equal(peer_count(peer, "close-notify"), 0);
     assert_int_equal(peer_count(peer, "unauthenticated"), 0);
 }
@@ -173,7 +173,7 @@ static void several_peers_are_kept_at_once(void **state)
     for (unsigned index = 0; index < PEERS; index++) {
         secure_echo(&secure[index], 50 + index);
         secure_end(&secure[index]);
-        assert_int_equal(peer_count(peers[index], "connected"), 1);
+        peer_await_count(peers[index], "connected", 1);
         assert_int_equal(peer_count(peers[index], "close-notify"), 0);
     }
     /* The latest is forgotten first. */
@@ -321,7 +321,7 @@ static void the_connection_id_can_be_replaced_in_an_established_session(void **s
     pal_set_cid_value(secure.session, secure.configuration, of_server, size);
     redirect(&secure, peer_port(peer));
     secure_echo(&secure, 10);
-    assert_int_equal(peer_count(peer, "connected"), 1);
+    peer_await_count(peer, "connected", 1);
     secure_end(&secure);
     close_wire(&wire);
 }
@@ -512,7 +512,7 @@ static void datagrams_from_elsewhere_change_nothing(void **state)
         drain(&secure);
         secure_echo(&secure, 200);
     }
-    assert_int_equal(peer_count(peer, "connected"), 1);
+    peer_await_count(peer, "connected", 1);
     assert_int_equal(peer_count(peer, "rebound"), 0);
     secure_end(&secure);
 }
@@ -624,7 +624,7 @@ static void what_the_network_says_of_other_datagrams_changes_nothing(void **stat
         assert_pal(pal_sslRead(secure.session, back, sizeof back, &read), PAL_SUCCESS);
         assert_int_equal(read, 10);
     }
-    assert_int_equal(peer_count(peer, "connected"), 1);
+    peer_await_count(peer, "connected", 1);
     secure_end(&secure);
 }
 

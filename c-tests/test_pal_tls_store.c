@@ -220,7 +220,7 @@ static void a_stored_context_goes_on_in_the_next_process_and_the_one_after(void 
         assert_int_equal(status, 0);
         peer_await_count(peer, "rebound", round);
     }
-    assert_int_equal(peer_count(peer, "connected"), 1);
+    peer_await_count(peer, "connected", 1);
     assert_int_equal(peer_count(peer, "close-notify"), 0);
     assert_int_equal(peer_count(peer, "unauthenticated"), 0);
     close(descriptor);
@@ -505,7 +505,7 @@ static void tls_sessions_are_resumed_by_id_and_by_ticket(void **state)
         /* The client deletes the item itself, and nothing else remembers it. */
         storage.there = false;
         session_of_tls(fixture, peer, " full ");
-        assert_int_equal(peer_count(peer, names[way]), 2);
+        peer_await_count(peer, names[way], 2);
     }
 }
 
