@@ -487,7 +487,7 @@ static void *read_lines(void *argument)
     return NULL;
 }
 
-static peer_t *start_program(fixture_t *fixture, const char *const *arguments)
+peer_t *start_program(fixture_t *fixture, const char *const *arguments)
 {
     size_t slot = 0;
     while (slot < MAXIMUM_PEERS && fixture->peers[slot] != NULL) {

@@ -112,6 +112,8 @@ peer_t *start_tls_peer(fixture_t *fixture, const char *certificate);
 peer_t *start_dtls_peer(fixture_t *fixture, const char *certificate);
 /* Starts any server on the port given, and waits until it takes TCP connections there, or for a second if `port` is 0. */
 peer_t *start_server(fixture_t *fixture, uint16_t port, const char *const *arguments);
+/* Starts any program and waits for nothing; what it says when it is ready can be waited for. */
+peer_t *start_program(fixture_t *fixture, const char *const *arguments);
 void stop_peer(fixture_t *fixture, peer_t *peer);
 /* A TCP and UDP port on 127.0.0.1 that nothing uses. */
 uint16_t free_port(void);
