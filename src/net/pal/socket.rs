@@ -206,6 +206,11 @@ impl AsynchronousSocket {
         }
     }
 
+    /// Whether it is open, and was not closed by its number behind this layer.
+    pub fn is_there(&self) -> bool {
+        self.with(|socket| Ok(socket.is_there())).unwrap_or(false)
+    }
+
     /// What it carries.
     pub fn kind(&self) -> Kind {
         self.kind

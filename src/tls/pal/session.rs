@@ -277,33 +277,30 @@ impl Session {
         Refusal::of(error, false)
     }
 
-    /// Ends it, unless it is kept to go on later: says so to the peer, once, without waiting.
-    pub fn close(&self, channel: &mut dyn Channel) {
-        let mut state = lock(&self.state);
-        let was = std::mem::replace(&mut state.phase, Phase::Failed(Refusal::BadInput));
-        let Some(active) = &state.active else { return };
-        let is_kept = self.environment.store().release(&active.context);
-        if matches!(was, Phase::Established | Phase::ServerTime(..)) && !is_kept {
-            let mut guarded = Guarded { channel, store: self.environment.store(), context: &active.context };
-            let _ = active.context.lock().close_notify(&mut guarded);
-        }
+    /// Ends it, unless it is kept to go on later: says so to the peer, once, without waiting, where it has a channel.
+    pub fn close(&self, channel: Option<&mut dyn Channel>) {
+        self.end(channel, Refusal::BadInput);
     }
 
-    /// Ends it without a word: it has no channel.
-    pub fn abandon(&self) {
-        let mut state = lock(&self.state);
-        state.phase = Phase::Failed(Refusal::BadInput);
-        if let Some(active) = &state.active {
-            self.environment.store().release(&active.context);
-        }
-    }
-
-    /// Its channel is about to go: it ends, unless it is kept and can go on over another one.
-    pub fn channel_closes(&self, channel: &mut dyn Channel) {
+    /// Its channel is about to go, or (none) has gone: it ends, unless it is kept and can go on over another one.
+    pub fn channel_closes(&self, channel: Option<&mut dyn Channel>) {
         let is_kept =
             lock(&self.state).active.as_ref().is_some_and(|active| self.environment.store().is_kept(&active.context));
         if !is_kept {
-            self.close(channel);
+            self.end(channel, Refusal::Other);
+        }
+    }
+
+    /// What is asked of it from now on is refused so.
+    fn end(&self, channel: Option<&mut dyn Channel>, refusal: Refusal) {
+        let mut state = lock(&self.state);
+        let was = std::mem::replace(&mut state.phase, Phase::Failed(refusal));
+        let Some(active) = &state.active else { return };
+        let is_kept = self.environment.store().release(&active.context);
+        let Some(channel) = channel else { return };
+        if matches!(was, Phase::Established | Phase::ServerTime(..)) && !is_kept {
+            let mut guarded = Guarded { channel, store: self.environment.store(), context: &active.context };
+            let _ = active.context.lock().close_notify(&mut guarded);
         }
     }
 

@@ -15,7 +15,7 @@ use crate::ffi::pal::status_of;
 use crate::ffi::pointer;
 use crate::net::gate::Gate;
 use crate::net::pal;
-use crate::tls::pal::{Refusal, Session};
+use crate::tls::pal::{Channel, Refusal, Session};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -86,7 +86,7 @@ impl Live {
             let Some(live) = live.upgrade() else { return };
             let bound = lock(&live.bound_to).take();
             if let Some(socket) = bound {
-                live.session.channel_closes(&mut SocketChannel { socket: &socket, in_handshake: false });
+                live.session.channel_closes(last_channel(&socket).as_mut().map(|channel| channel as &mut dyn Channel));
             }
         }));
         *bound_to = Some(socket.clone());
@@ -110,6 +110,12 @@ impl Live {
             }
         });
     }
+}
+
+/// What the last words of a session go over: nothing where the application has closed the socket by its number, which may be another
+/// one's now.
+fn last_channel(socket: &TlsSocket) -> Option<SocketChannel<'_>> {
+    socket.socket.is_there().then_some(SocketChannel { socket, in_handshake: false })
 }
 
 /// Makes a session of a configuration; nothing is sent yet. `is_server_ping`: it only finds out whether the server answers, and never
@@ -165,10 +171,8 @@ pub extern "C" fn pal_freeTLS(palTLSHandle: *mut palTLSHandle_t) -> palStatus_t 
         drop(sessions);
         live.gate.shut();
         let bound = lock(&live.bound_to).take();
-        match bound {
-            Some(socket) => live.session.close(&mut SocketChannel { socket: &socket, in_handshake: false }),
-            None => live.session.abandon(),
-        }
+        let mut channel = bound.as_ref().and_then(last_channel);
+        live.session.close(channel.as_mut().map(|channel| channel as &mut dyn Channel));
         configuration::release(&live.held);
         // SAFETY: as above.
         Ok(unsafe { pointer::write(palTLSHandle, 0) }?)
