@@ -370,9 +370,10 @@ static uint16_t two_free_ports(void)
     }
 }
 
-/* libcoap answers at most one ping in 250 ms. */
+/* libcoap answers at most one ping in 250 ms, and none in its first 250 ms. */
 static void ping_libcoap(secure_t *secure, uint8_t id)
 {
+    sleep_ms(300);
     const uint8_t ping[] = {0x40, 0, 0x12, id};
     const uint8_t reset[] = {0x70, 0, 0x12, id};
     secure_write(secure, ping, sizeof ping);
@@ -400,7 +401,6 @@ static void speak_with_libcoap(fixture_t *fixture, const char *program)
         }
         assert_pal(shake_hands(&secure, false), PAL_SUCCESS);
         ping_libcoap(&secure, 1);
-        sleep_ms(300);
         ping_libcoap(&secure, 2);
         expect_at_most_calls(&secure, 30);
         secure_end(&secure);
@@ -2100,9 +2100,9 @@ static void sessions_leave_no_memory_no_descriptor_and_no_thread(void **state)
     palX509_t authorities[] = {load(fixture, "ca.der"), load(fixture, "other-ca.der")};
     fill_the_memory_of_handles();
     size_t descriptors = 0, threads = 0, memory = 0;
-    const unsigned count = times(200);
-    for (unsigned round = 0; round < 20 + count; round++) {
-        if (round == 20) {
+    const unsigned warm = times(100) / SERVERS * SERVERS + 20, count = times(200);
+    for (unsigned round = 0; round < warm + count; round++) {
+        if (round == warm) {
             settle();
             descriptors = count_descriptors();
             threads = count_threads();
@@ -2113,12 +2113,13 @@ static void sessions_leave_no_memory_no_descriptor_and_no_thread(void **state)
     settle();
     assert_int_equal(count_descriptors(), descriptors);
     assert_int_equal(count_threads(), threads);
-    /* Timers of handshakes that are over hold a little until their time has come. */
+    /* Timers of handshakes that are over hold a little until their time has come; and malloc counts what it holds back for later. */
+    const size_t limit = memory + 16384;
     uint64_t until = milliseconds_now() + SOON_MS;
-    while (heap_in_use() > memory + 4096 && milliseconds_now() < until) {
+    while (heap_in_use() > limit && milliseconds_now() < until) {
         sleep_ms(20);
     }
-    assert_in_range(heap_in_use(), 0, memory + 4096);
+    assert_in_range(heap_in_use(), 0, limit);
 }
 
 int main(int count, char **arguments)
