@@ -28,12 +28,11 @@ enum { LARGEST_RECORD = 16384, ALERT = 21, APPLICATION_DATA = 23 };
 
 static const palTLSTransportMode_t both_modes[] = {PAL_TLS_MODE, PAL_DTLS_MODE};
 
-#define not_under_valgrind()                    \
-    do {                                        \
-        if (getenv("MCC_TEST_FEWER") != NULL) { \
-            skip();                             \
-        }                                       \
-    } while (0)
+/* Under valgrind. */
+static bool is_slow(void)
+{
+    return getenv("MCC_TEST_FEWER") != NULL;
+}
 
 /* ---- the clock of this program, in which a handshake can be held up ---- */
 
@@ -323,23 +322,36 @@ static void openssl_is_spoken_to_over_dtls(void **state)
     }
 }
 
+/* gnutls-serv takes no port 0, and all addresses of its port: tries until nobody has it. */
+static peer_t *start_gnutls(fixture_t *fixture, palTLSTransportMode_t mode, const char *priorities, uint16_t *port)
+{
+    for (int attempt = 0; attempt < 10; attempt++) {
+        *port = free_port();
+        char port_text[8];
+        (void)snprintf(port_text, sizeof port_text, "%u", *port);
+        const char *arguments[] = {"gnutls-serv", "--echo", "-p", port_text, "--x509certfile", certificate_path(fixture, "server.pem"),
+                                   "--x509keyfile", certificate_path(fixture, "server.key"), "--priority", priorities,
+                                   mode == PAL_DTLS_MODE ? "--udp" : NULL, NULL};
+        peer_t *peer = start_program(fixture, arguments);
+        const char *line = peer_await(peer, mode == PAL_DTLS_MODE ? "UDP Echo Server listening on IPv4" : "Echo Server listening on IPv4");
+        if (strstr(line, "done") != NULL) {
+            return peer;
+        }
+        stop_peer(fixture, peer);
+    }
+    fail_msg("gnutls-serv found its port taken ten times");
+    return NULL;
+}
+
 static void gnutls_is_spoken_to(void **state)
 {
     fixture_t *fixture = *state;
     skip_without("gnutls-serv");
-    static const char *const ready[] = {"Echo Server listening on IPv4", "UDP Echo Server listening on IPv4"};
     static const char *const priorities[] = {"NORMAL:-CIPHER-ALL:+AES-128-CCM-8", "NORMAL:-CIPHER-ALL:+AES-128-GCM", "NORMAL"};
     for (size_t mode = 0; mode < 2; mode++) {
         for (size_t index = 0; index < 3; index++) {
-            uint16_t port = free_port();
-            char port_text[8];
-            (void)snprintf(port_text, sizeof port_text, "%u", port);
-            const char *arguments[] = {"gnutls-serv", "--echo", "-p", port_text, "--x509certfile",
-                                       certificate_path(fixture, "server.pem"), "--x509keyfile",
-                                       certificate_path(fixture, "server.key"), "--priority", priorities[index],
-                                       mode == 1 ? "--udp" : NULL, NULL};
-            peer_t *peer = start_program(fixture, arguments);
-            (void)peer_await(peer, ready[mode]);
+            uint16_t port;
+            peer_t *peer = start_gnutls(fixture, both_modes[mode], priorities[index], &port);
             secure_t secure;
             secure_open(&secure, fixture, both_modes[mode], port);
             assert_pal(shake_hands(&secure, false), PAL_SUCCESS);
@@ -354,17 +366,23 @@ static void gnutls_is_spoken_to(void **state)
     }
 }
 
-/* The server's port for DTLS stands behind that for UDP. */
+static bool is_free(uint16_t port, int type)
+{
+    int probe = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int taken = bind(probe, (const struct sockaddr *)&address, sizeof address);
+    close(probe);
+    return taken == 0;
+}
+
+/* libcoap's port for DTLS stands behind that for UDP. */
 static uint16_t two_free_ports(void)
 {
     for (;;) {
         uint16_t port = free_port();
-        int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(port + 1))};
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        int taken = bind(probe, (const struct sockaddr *)&address, sizeof address);
-        close(probe);
-        if (taken == 0 && port < UINT16_MAX) {
+        uint16_t next = (uint16_t)(port + 1);
+        if (next != 0 && is_free(next, SOCK_STREAM) && is_free(next, SOCK_DGRAM)) {
             return port;
         }
     }
@@ -860,7 +878,8 @@ static void a_record_that_waits_goes_out_once(void **state)
     peer_t *peer = establish(&secure, fixture, PAL_TLS_MODE);
     peer_command(peer, "mute");
     unsigned count = 0;
-    for (int round = 0; round < 3; round++) {
+    const unsigned rounds = is_slow() ? 1 : 3;
+    for (unsigned round = 0; round < rounds; round++) {
         peer_command(peer, "silent");
         count += write_until_one_waits(&secure, bytes);
         uint32_t written = 77;
@@ -885,7 +904,7 @@ static void a_record_that_waits_goes_out_once(void **state)
     }
     peer_command(peer, "echo");
     secure_echo(&secure, 3);
-    peer_await_count(peer, "record", count + 3 + 1);
+    peer_await_count(peer, "record", count + rounds + 1);
     secure_end(&secure);
     (void)peer_await(peer, "close-notify");
 }
@@ -993,7 +1012,10 @@ static unsigned answer_sends(int listener)
 static void without_buffers_it_is_want_write_and_the_callback_comes(void **state)
 {
     fixture_t *fixture = *state;
-    not_under_valgrind();
+    if (is_slow()) {
+        /* It answers some system calls itself. */
+        skip();
+    }
     for (size_t mode = 0; mode < 2; mode++) {
         peer_t *peer = start_plain_server(fixture, both_modes[mode], NULL);
         secure_t secure;
@@ -1031,8 +1053,6 @@ typedef struct {
     uint8_t header[5];
     size_t header_size;
     size_t left;
-    /* The client ended the stream without a reset. */
-    bool ended;
     bool gave_up;
 } tap_t;
 
@@ -1085,7 +1105,7 @@ static void *tap_run(void *argument)
                 (void)send(ends[1 - from], bytes, (size_t)size, MSG_NOSIGNAL);
                 continue;
             }
-            tap->ended = tap->ended || (from == 0 && size == 0);
+            /* Its end, or a reset: the client closes without having read the server's last word. */
             (void)shutdown(ends[1 - from], SHUT_WR);
             entries[from].fd = -1;
         }
@@ -1109,7 +1129,6 @@ static void tap_end(tap_t *tap)
     assert_int_equal(pthread_join(tap->thread, NULL), 0);
     close(tap->listener);
     assert_false(tap->gave_up);
-    assert_true(tap->ended);
     assert_int_equal(tap->left, 0);
     assert_int_equal(tap->header_size, 0);
 }
@@ -1591,7 +1610,7 @@ static void keys_and_certificates_are_taken_in_all_forms_with_bytes_behind_them(
     unsigned count = 0;
     for (size_t key = 0; key < 3; key++) {
         for (size_t form = 0; form < 2; form++) {
-            for (int kind = 0; kind < 3; kind++) {
+            for (int kind = is_slow() ? 2 : 0; kind < 3; kind++) {
                 /* PEM ends with a NUL or without, and nothing else than NULs is behind it. */
                 const size_t more = kind == 0 ? 0 : kind == 1 ? 1 : 700;
                 const uint8_t behind_der = kind == 2 ? 0xA5 : 0;
@@ -1698,7 +1717,7 @@ static void what_a_session_is_made_of_comes_in_any_order(void **state)
     enum { STEPS = 9 };
     for (size_t mode = 0; mode < 2; mode++) {
         peer_t *peer = start_asking_server(fixture, both_modes[mode]);
-        for (unsigned order = 0; order < 2 * STEPS; order++) {
+        for (unsigned order = 0; order < 2 * STEPS; order += is_slow() ? 5 : 1) {
             secure_t secure;
             secure_begin(&secure, both_modes[mode], peer_port(peer));
             assert_pal(pal_freeTLS(&secure.session), PAL_SUCCESS);
