@@ -890,7 +890,6 @@ static void a_record_that_waits_goes_out_once(void **state)
             assert_pal(pal_sslWrite(secure.session, secure.configuration, bytes, sizeof bytes, &written), PAL_ERR_TLS_WANT_WRITE);
         }
         assert_int_equal(written, 77);
-        /* The other direction goes on. */
         uint8_t byte;
         assert_pal(pal_sslRead(secure.session, &byte, 1, &written), PAL_ERR_TLS_WANT_READ);
         expect_calls(&secure.calls, calls_so_far(&secure.calls));
@@ -907,6 +906,31 @@ static void a_record_that_waits_goes_out_once(void **state)
     peer_await_count(peer, "record", count + rounds + 1);
     secure_end(&secure);
     (void)peer_await(peer, "close-notify");
+}
+
+static void while_a_record_waits_others_are_read(void **state)
+{
+    fixture_t *fixture = *state;
+    static uint8_t bytes[LARGEST_RECORD], sent[LARGEST_RECORD];
+    secure_t secure;
+    peer_t *peer = establish(&secure, fixture, PAL_TLS_MODE);
+    peer_command(peer, "mute");
+    peer_command(peer, "silent");
+    unsigned count = write_until_one_waits(&secure, bytes);
+    peer_command(peer, "burst 20 %d", LARGEST_RECORD);
+    for (int index = 0; index < 20; index++) {
+        memset(sent, index, sizeof sent);
+        read_exactly(&secure, sent, sizeof sent);
+    }
+    uint32_t written = 77;
+    assert_pal(pal_sslWrite(secure.session, secure.configuration, sent, sizeof sent, &written), PAL_ERR_TLS_BAD_INPUT_DATA);
+    peer_command(peer, "answer");
+    secure_write(&secure, bytes, sizeof bytes);
+    peer_await_count(peer, "record 16384", count + 1);
+    peer_command(peer, "echo");
+    secure_echo(&secure, 3);
+    peer_await_count(peer, "record", count + 2);
+    secure_end(&secure);
 }
 
 static void a_session_that_is_freed_while_a_record_waits_blocks_nobody(void **state)
@@ -2170,6 +2194,7 @@ int main(int count, char **arguments)
         TEST(records_of_16_kb_go_both_ways_many_at_once),
         TEST(a_chain_of_16_kb_and_a_handshake_in_pieces_are_taken),
         TEST(a_record_that_waits_goes_out_once),
+        TEST(while_a_record_waits_others_are_read),
         TEST(a_session_that_is_freed_while_a_record_waits_blocks_nobody),
         TEST(a_small_send_buffer_takes_large_records),
         TEST(without_buffers_it_is_want_write_and_the_callback_comes),
