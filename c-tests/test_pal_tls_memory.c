@@ -654,7 +654,7 @@ static void handshakes_succeed_though_each_third_datagram_is_lost(void **state)
 /* ---- retransmission ---- */
 
 /* What a loaded machine may add to a time. */
-enum { LATE_MS = 3000 };
+enum { TIMER_LATE_MS = 3000 };
 
 /* A DTLS session whose peer is the wire, and that has sent its first flight; its timer's callback counts in `timer`. */
 static void begin_unanswered(secure_t *secure, fixture_t *fixture, const wire_t *wire, uint32_t first_ms, calls_t *timer)
@@ -670,7 +670,7 @@ static void begin_unanswered(secure_t *secure, fixture_t *fixture, const wire_t 
 static void expect_between(uint64_t begin_ms, uint64_t least_ms)
 {
     uint64_t took_ms = milliseconds_now() - begin_ms;
-    if (took_ms < least_ms || took_ms > least_ms + LATE_MS) {
+    if (took_ms < least_ms || took_ms > least_ms + TIMER_LATE_MS) {
         fail_msg("it took %llu ms, not %llu", (unsigned long long)took_ms, (unsigned long long)least_ms);
     }
 }
