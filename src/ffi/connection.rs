@@ -7,7 +7,6 @@ use crate::error::{Failure, Status};
 use crate::ffi::configured;
 use crate::ffi::context::{CONTEXTS, mcc_context_t};
 use crate::ffi::event::*;
-use crate::ffi::guard;
 use crate::ffi::handle::{Handle, Registry};
 use crate::ffi::pointer::{Sized32, bytes, message, sized, text, write, write_sized};
 use crate::ffi::status::mcc_status_t;

@@ -1,7 +1,6 @@
 //! Contexts: an event loop each, on a thread of its own or driven by the caller.
 
 use crate::error::Status;
-use crate::ffi::guard;
 use crate::ffi::handle::Registry;
 use crate::ffi::pointer::{Sized32, sized, write};
 use crate::ffi::status::mcc_status_t;

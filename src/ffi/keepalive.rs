@@ -4,7 +4,6 @@ use crate::coap::message;
 use crate::coap::ping::{self, RecentIds};
 use crate::error::Status;
 use crate::ffi::connection::keepalive_interval;
-use crate::ffi::guard;
 use crate::ffi::handle::Registry;
 use crate::ffi::pointer::{self, Sized32, sized, write};
 use crate::ffi::status::mcc_status_t;
