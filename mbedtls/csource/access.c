@@ -3,6 +3,7 @@
 /* The first of them: it opens the structures for those after it. */
 #include "ssl_misc.h"
 
+#include "mbedtls/platform.h"
 #include "psa_crypto_invasive.h"
 #include "psa_crypto_random_impl.h"
 
@@ -84,6 +85,35 @@ int mbed_cloud_connectivity_set_outgoing_cid(mbedtls_ssl_context *ssl, const uns
     transform->out_cid_len = (uint8_t) size;
     /* Where the parts of a record stand depends on the length. */
     mbedtls_ssl_update_out_pointers(ssl, transform);
+    return 0;
+}
+
+int mbed_cloud_connectivity_fit_output(mbedtls_ssl_context *ssl, size_t content)
+{
+    size_t most = mbedtls_ssl_get_output_buflen(ssl);
+    size_t size = content + (MBEDTLS_SSL_OUT_BUFFER_LEN - MBEDTLS_SSL_OUT_CONTENT_LEN);
+    unsigned char *buffer;
+
+    if (ssl->handshake != NULL || ssl->out_left != 0) {
+        return 0;
+    }
+    if (size > most) {
+        size = most;
+    }
+    if (size == ssl->out_buf_len) {
+        return 0;
+    }
+    buffer = mbedtls_calloc(1, size);
+    if (buffer == NULL) {
+        return size > ssl->out_buf_len ? MBEDTLS_ERR_SSL_ALLOC_FAILED : 0;
+    }
+    mbedtls_platform_zeroize(ssl->out_buf, ssl->out_buf_len);
+    mbedtls_free(ssl->out_buf);
+    ssl->out_buf = buffer;
+    ssl->out_buf_len = size;
+    /* As the library does when all of it has gone out. */
+    mbedtls_ssl_reset_out_pointers(ssl);
+    mbedtls_ssl_update_out_pointers(ssl, ssl->transform_out);
     return 0;
 }
 

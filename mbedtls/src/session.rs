@@ -22,6 +22,10 @@ use crate::{c_text, initialise, raw};
 /// How often a call goes on by itself when the library used up input and gave nothing back for it.
 const TURNS: usize = 64;
 
+/// The content that an established session keeps room for in its output buffer: what goes into a datagram. For a larger record the
+/// buffer grows until the record is out. The input buffer is for the largest record at any time, since one that comes must not fail.
+const KEPT_OUTPUT: usize = 1536;
+
 /// Carries the bytes of a session. It is handed to every call that needs it and never kept.
 ///
 /// `WouldBlock` becomes want-read or want-write; `Interrupted` is tried again at once. Every other error
@@ -660,6 +664,7 @@ impl Session {
         if code != 0 {
             return Err(self.fail(code));
         }
+        self.shrink_output();
         Ok(SavedSession(saved))
     }
 
@@ -674,6 +679,7 @@ impl Session {
         Error::check(unsafe { raw::mbedtls_ssl_context_load(session.ssl.as_ptr(), content.as_ptr(), content.len()) })?;
         (session.begun, session.established) = (true, true);
         session.has_connection_id = session.outgoing_connection_id().is_some();
+        session.shrink_output();
         session.remember_peer();
         Ok(session)
     }
@@ -714,6 +720,7 @@ impl Session {
                 0 => {
                     self.established = true;
                     self.has_connection_id = self.outgoing_connection_id().is_some();
+                    self.shrink_output();
                     self.remember_peer();
                     return Ok(Handshake::Done);
                 }
@@ -788,8 +795,9 @@ impl Session {
     ///
     /// # Errors
     /// [`ErrorKind::BadInput`] before the handshake is done, after [`Session::close_notify`], and for other bytes
-    /// than those that wait. After an error of the transport the call may be repeated; after any other the session
-    /// is over.
+    /// than those that wait. [`ErrorKind::AllocationFailed`] where there is no memory for a large record: none was
+    /// made. After either, and after an error of the transport, the call may be repeated; after any other the
+    /// session is over.
     pub fn write(&mut self, io: &mut dyn Transport, bytes: &[u8]) -> Result<Write, Error> {
         if let Some(error) = self.failed {
             return Err(error);
@@ -805,11 +813,15 @@ impl Session {
                 // It went out with something else; writing again would send it twice.
                 let taken = pending.taken;
                 self.pending = None;
+                self.shrink_output();
                 return Ok(Write::Done(taken));
             }
         }
         if bytes.is_empty() {
             return Ok(Write::Done(0));
+        }
+        if bytes.len() > KEPT_OUTPUT {
+            self.fit_output(bytes.len().min(self.max_record_payload()))?;
         }
         let mut code;
         let mut turns = 0;
@@ -824,6 +836,9 @@ impl Session {
             if code != raw::MBEDTLS_ERR_SSL_WANT_WRITE || blocked || turns == TURNS {
                 break;
             }
+        }
+        if bytes.len() > KEPT_OUTPUT {
+            self.shrink_output();
         }
         if code >= 0 {
             self.pending = None;
@@ -1075,6 +1090,17 @@ impl Session {
         let error = Error::new(code);
         self.failed = Some(error);
         error
+    }
+
+    fn fit_output(&mut self, content: usize) -> Result<(), Error> {
+        // SAFETY: the context is valid, and no call of the library is running.
+        Error::check(unsafe { raw::mbed_cloud_connectivity_fit_output(self.ssl.as_ptr(), content) })
+    }
+
+    /// Not while a record waits in it.
+    fn shrink_output(&mut self) {
+        // Without memory for the smaller buffer the larger one stays, which is as good.
+        let _ = self.fit_output(KEPT_OUTPUT);
     }
 
     fn out_left(&self) -> usize {

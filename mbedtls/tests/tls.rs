@@ -413,6 +413,26 @@ fn a_write_of_16_kilobytes_is_one_record() {
     }
 }
 
+#[test]
+fn small_and_large_records_follow_one_another() {
+    let pki = Pki::new(Key::Ec);
+    for version in ["-tls1_2", "-tls1_3"] {
+        let server = Server::openssl(&pki, "server", &[version, "-rev"]);
+        let (mut session, mut socket) = establish(pki.client().build().unwrap(), &server);
+        for size in [1536, 1537, 2, session.max_record_payload(), 100, 8000, 1535] {
+            let mut line = vec![b'a'; size];
+            line[0] = b'b';
+            line[size - 1] = b'\n';
+            let mut counter = Counter { socket: &mut socket, content: Vec::new() };
+            assert_eq!(session.write(&mut counter, &line), Ok(Write::Done(size)));
+            assert_eq!(records(&counter.content).len(), 1);
+            let echo = read_exactly(&mut session, &mut socket, size);
+            line[..size - 1].reverse();
+            assert_eq!(echo, line);
+        }
+    }
+}
+
 /// Keeps what was sent.
 struct Counter<'a> {
     socket: &'a mut Socket,
@@ -556,23 +576,34 @@ fn a_record_that_waits_goes_out_once_and_with_its_own_bytes() {
     let pki = Pki::new(Key::Ec);
     let server = Server::openssl(&pki, "server", &["-tls1_2", "-rev"]);
     let (mut session, mut socket) = establish(pki.client().build().unwrap(), &server);
-    let mut slow = Slow { taken: Vec::new(), left: 7 };
-    assert_eq!(session.write(&mut slow, b"hello\n"), Ok(Write::WantWrite));
-    for other in [&b"hellO\n"[..], b"hello", b""] {
-        assert_eq!(session.write(&mut slow, other), Err(Error::new(-0x7100)));
+    // The second one is larger than what the library keeps room for.
+    for mut line in [b"hello\n".to_vec(), vec![b'a'; 9000], b"again\n".to_vec()] {
+        let last = line.len() - 1;
+        (line[0], line[last]) = (b'b', b'\n');
+        let mut slow = Slow { taken: Vec::new(), left: 7 };
+        write_slowly(&mut session, &mut slow, &line);
+        assert_eq!(records(&slow.taken).len(), 1);
+        io::Write::write_all(&mut &socket.stream, &slow.taken).unwrap();
+        let back = read_exactly(&mut session, &mut socket, line.len());
+        line[..last].reverse();
+        assert_eq!(back, line);
     }
-    // A transport that fails takes nothing away: no buffer space now, and then again.
-    let error = session.write(&mut Broken(io::ErrorKind::OutOfMemory), b"hello\n").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Transport);
-    assert_eq!(session.take_transport_error().unwrap().kind(), io::ErrorKind::OutOfMemory);
-    assert_eq!(session.write(&mut slow, b"hello\n"), Ok(Write::WantWrite));
-    slow.left = usize::MAX;
-    assert_eq!(session.write(&mut slow, b"hello\n"), Ok(Write::Done(6)));
-    assert_eq!(records(&slow.taken).len(), 1);
-    io::Write::write_all(&mut &socket.stream, &slow.taken).unwrap();
-    assert_eq!(read_exactly(&mut session, &mut socket, 6), b"olleh\n");
     let error = session.read(&mut Broken(io::ErrorKind::ConnectionReset), &mut [0; 10]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+fn write_slowly(session: &mut Session, slow: &mut Slow, line: &[u8]) {
+    assert_eq!(session.write(slow, line), Ok(Write::WantWrite));
+    for other in [&line[1..], &[line, b"x"].concat(), b"hellO\n", b""] {
+        assert_eq!(session.write(slow, other), Err(Error::new(-0x7100)));
+    }
+    // A transport that fails takes nothing away: no buffer space now, and then again.
+    let error = session.write(&mut Broken(io::ErrorKind::OutOfMemory), line).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transport);
+    assert_eq!(session.take_transport_error().unwrap().kind(), io::ErrorKind::OutOfMemory);
+    assert_eq!(session.write(slow, line), Ok(Write::WantWrite));
+    slow.left = usize::MAX;
+    assert_eq!(session.write(slow, line), Ok(Write::Done(line.len())));
 }
 
 #[test]
