@@ -971,6 +971,16 @@ impl Session {
         &unsafe { self.judge.as_ref() }.chain
     }
 
+    /// Forgets what [`Session::peer_certificates`] and [`Session::verified_chain`] tell of an established session: beside its buffers it
+    /// has nothing that is larger.
+    pub fn forget_certificates(&mut self) {
+        if self.established {
+            // SAFETY: as in `set_time`.
+            let judge = unsafe { self.judge.as_mut() };
+            (judge.chain, judge.presented) = (Vec::new(), Vec::new());
+        }
+    }
+
     /// The fatal alert that the peer sent last, if any.
     pub fn last_alert(&self) -> Option<Alert> {
         self.alert

@@ -174,6 +174,23 @@ fn a_hook_can_judge_at_the_servers_time() {
 }
 
 #[test]
+fn an_established_session_needs_its_certificates_no_more() {
+    let pki = Pki::new(Key::Ec);
+    let server = Server::openssl(&pki, "server", &["-tls1_2", "-rev"]);
+    let mut session = Session::new(pki.client().build().unwrap(), ServerName::Check("localhost")).unwrap();
+    session.forget_certificates();
+    let mut socket = server.connect();
+    assert_eq!(handshake(&mut session, &mut socket), Ok(()));
+    assert_eq!((session.peer_certificates().len(), session.verified_chain().len()), (1, 2));
+    session.forget_certificates();
+    assert!(session.peer_certificates().is_empty() && session.verified_chain().is_empty());
+    assert_eq!(session.verify_result(), VerifyFlags::NONE);
+    assert_eq!(session.write(&mut socket, b"ba\n"), Ok(Write::Done(3)));
+    assert_eq!(read_exactly(&mut session, &mut socket, 3), b"ab\n");
+    assert!(session.save().unwrap().is_some());
+}
+
+#[test]
 fn an_unknown_authority_is_refused_unless_that_was_asked_for() {
     let pki = Pki::new(Key::Ec);
     pki.root("stranger", Key::Ec);

@@ -90,6 +90,7 @@ impl Session {
                     self.session.set_mtu(0);
                 }
                 self.offered = None;
+                self.session.forget_certificates();
                 self.remember();
                 Ok(Progress::Done)
             }

@@ -151,6 +151,7 @@ impl Session {
             Ok(Handshake::Done) => {
                 active.verdict = session.verify_result();
                 log::info(format_args!("{}", agreed(&session)));
+                session.forget_certificates();
                 self.keep(&active.basis, &context, &mut session);
                 let decision = lock(&active.decision).take();
                 state.phase = Phase::Established;
@@ -184,7 +185,9 @@ impl Session {
         if !wanted || self.configuration.kind() == TransportKind::Stream {
             return None;
         }
-        self.environment.store().take_context(&basis.client)
+        let context = self.environment.store().take_context(&basis.client)?;
+        context.lock().forget_certificates();
+        Some(context)
     }
 
     fn begin(&self, basis: Basis, skip_resume: bool) -> Result<Active, Refusal> {
