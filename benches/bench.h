@@ -14,7 +14,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-enum { MAXIMUM_ROUNDS = 64, MESSAGE_SIZE = 100, DATAGRAM_SIZE = 8, WARM_UP = 200 };
+enum { MAXIMUM_ROUNDS = 64, MESSAGE_SIZE = 100, RECORD_SIZE = 1024, DATAGRAM_SIZE = 8, WARM_UP = 200 };
 
 /* Of datagrams the peer is asked for so many at once: they all fit into a socket's buffer, and none is lost on a busy machine. */
 enum { DATAGRAMS_AT_ONCE = 100 };
@@ -22,10 +22,14 @@ enum { DATAGRAMS_AT_ONCE = 100 };
 /* How much is measured. */
 typedef struct {
     unsigned rounds;
-    unsigned pings;    /* in one round, on each side */
-    unsigned messages; /* in one round, on each side, one at a time */
-    unsigned stream;   /* in one round, on each side, as fast as it goes */
-    unsigned events;   /* in one round, on each side, with each number of sockets */
+    unsigned pings;      /* in one round, on each side */
+    unsigned messages;   /* in one round, on each side, one at a time */
+    unsigned stream;     /* in one round, on each side, as fast as it goes */
+    unsigned events;     /* in one round, on each side, with each number of sockets */
+    unsigned handshakes; /* in one round, on each side */
+    unsigned echoes;     /* in one round, on each side */
+    unsigned writes;     /* in one round, with and without a Connection ID */
+    unsigned sessions;   /* idle ones, of which each kind is measured once */
     unsigned idle_seconds;
 } plan_t;
 
@@ -40,6 +44,7 @@ typedef struct {
 typedef struct {
     double median;
     double p99;
+    double cpu_time; /* of the client's process, as a mean; of sessions and records alone */
 } side_t;
 
 /* What a thread of the library did in a while. */
@@ -50,6 +55,12 @@ typedef struct {
     bool cpu_time_known;
     uint64_t cpu_time_ns;
 } activity_t;
+
+/* What a file holds. */
+typedef struct {
+    char *bytes;
+    size_t size;
+} text_t;
 
 /* What a datagram cost the thread that took it, as a mean over many. */
 typedef struct {
@@ -142,5 +153,30 @@ void datagram_latency(datagrams_t *datagrams, unsigned count, side_t *called, si
 event_cost_t library_events(unsigned sockets, unsigned events);
 /* Bytes that the process has allocated for each of so many sockets. True only of the first that it opens: memory is used again. */
 double bytes_per_socket(unsigned sockets);
+/* What the heap of the process has given out. */
+size_t allocated_bytes(void);
+
+/* ---- pal_tls.c: sessions through the functions of the PAL ---- */
+
+typedef struct secure secure_t;
+
+void start_secure(void);
+void stop_secure(void);
+/* A configuration, a socket, a session, and its handshake with the server of this port, whose certificate `ca` has issued. */
+secure_t *open_secure(bool datagrams, uint16_t port, const text_t *ca);
+void close_secure(secure_t *secure);
+/* The nanoseconds of these two together. */
+uint64_t handshake_time(uint16_t port, const text_t *ca);
+/* Writes `count` records from within the callback, each when the one before has come back: the time between the two. */
+side_t echo_time(secure_t *secure, unsigned count);
+/* Writes `count` records that nobody answers: the processor time of this thread. */
+uint64_t write_cost(secure_t *secure, unsigned count);
+/* Whether a session with a Connection ID is kept. */
+bool has_connection_id(void);
+/* Bytes that the process has allocated for each of so many idle sessions, with their configurations and sockets. The server tells of
+ * each session in a line with this beginning. */
+double bytes_per_session(const child_t *server, const char *line, bool datagrams, uint16_t port, const text_t *ca, unsigned count);
+/* The same for each of so many configurations alone. */
+double bytes_per_configuration(bool datagrams, unsigned count, const text_t *ca);
 
 #endif

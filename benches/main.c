@@ -1,6 +1,6 @@
 /* The benchmark: runs the library and what it is held against in turns, and prints one table.
  *
- *   bench --peer PROGRAM --bare-tls PROGRAM --certificate FILE --key FILE --json FILE [--quick]
+ *   bench --peer PROGRAM --bare-tls PROGRAM --dtls-server PROGRAM --ca FILE --certificate FILE --key FILE --json FILE [--quick]
  *
  * script/bench builds and starts it; docs/performance.md says what the figures mean.
  *
@@ -43,6 +43,8 @@ typedef enum {
     BYTE_TO_CALLBACK,
     DATAGRAM_TO_CALLBACK,
     DATAGRAM_RECEIVED,
+    SESSION,
+    RECORD,
     STREAM,
     FIGURES
 } figure_name_t;
@@ -55,6 +57,21 @@ typedef struct {
     event_cost_t bare[MAXIMUM_ROUNDS];
 } crowd_t;
 
+/* A DTLS server with Connection IDs, one without, and a session with each. */
+typedef struct {
+    const char *cid_length;
+    child_t server;
+    uint16_t port;
+    secure_t *secure;
+    double cpu_time_ns[MAXIMUM_ROUNDS]; /* of a write */
+} writer_t;
+
+/* Bytes of the heap. */
+typedef struct {
+    double session;
+    double configuration;
+} memory_t;
+
 static const char *const placement_names[PLACEMENTS] = {"one core", "two cores"};
 static const char *const placement_keys[PLACEMENTS] = {"one_core", "two_cores"};
 
@@ -62,33 +79,55 @@ static const struct {
     const char *name;
     const char *key;
     bool has_p99;
+    bool has_cpu_time;
 } figure_names[FIGURES] = {
-    {"ping over TLS, called by another thread: to the callback", "ping_called", true},
-    {"ping over TLS, called in a callback: to the callback", "ping_from_callback", true},
-    {"ping over TLS: round trip that the event reports", "ping_reported", true},
-    {"latency from byte to callback over TCP", "byte_to_callback", true},
-    {"latency from datagram to callback of the PAL", "datagram_to_callback", true},
-    {"latency from datagram to the end of pal_receiveFrom", "datagram_received", true},
-    {"sending over TCP, time a message (for information)", "stream", false},
+    {"ping over TLS, called by another thread: to the callback", "ping_called", true, false},
+    {"ping over TLS, called in a callback: to the callback", "ping_from_callback", true, false},
+    {"ping over TLS: round trip that the event reports", "ping_reported", true, false},
+    {"latency from byte to callback over TCP", "byte_to_callback", true, false},
+    {"latency from datagram to callback of the PAL", "datagram_to_callback", true, false},
+    {"latency from datagram to the end of pal_receiveFrom", "datagram_received", true, false},
+    {"session of the PAL over TLS 1.2, from its configuration to its end, with a full handshake", "session", false, true},
+    {"record of 1 KB over TLS 1.2 of the PAL and back", "record", true, true},
+    {"sending over TCP, time a message (for information)", "stream", false, false},
 };
 
 static struct {
     plan_t plan;
     const char *peer_program;
     const char *bare_tls_program;
+    const char *dtls_server_program;
+    const char *ca;
     const char *certificate;
     const char *key;
     const char *json;
+    text_t ca_text;
     char handshake[64]; /* version and suite */
+    char pal_handshake[64];
     unsigned placements; /* how many were measured; there is but one on one processor */
     figure_t figures[PLACEMENTS][FIGURES];
     unsigned sockets[CROWDS];
     crowd_t crowds[CROWDS];
     double bytes_per_socket;
+    writer_t with_id;
+    writer_t without_id;
+    memory_t tls_memory;
+    memory_t dtls_memory;
     activity_t idle;
 } bench = {
-    .plan = {.rounds = 41, .pings = 500, .messages = 300, .stream = 5000, .events = 2000, .idle_seconds = 60},
+    .plan = {.rounds = 41,
+             .pings = 500,
+             .messages = 300,
+             .stream = 5000,
+             .events = 2000,
+             .handshakes = 10,
+             .echoes = 500,
+             .writes = 1000,
+             .sessions = 200,
+             .idle_seconds = 60},
     .sockets = {5, 100, 10000},
+    .with_id = {.cid_length = "8"},
+    .without_id = {.cid_length = "0"},
 };
 
 _Noreturn void give_up(const char *format, ...)
@@ -235,16 +274,50 @@ static spread_t spread_of_ratio(const figure_t *figure, bool p99)
     return spread(values, bench.plan.rounds);
 }
 
+static spread_t spread_of_writes(const writer_t *writer)
+{
+    double values[MAXIMUM_ROUNDS];
+    memcpy(values, writer->cpu_time_ns, sizeof values);
+    return spread(values, bench.plan.rounds);
+}
+
+static spread_t spread_of_write_ratio(void)
+{
+    double values[MAXIMUM_ROUNDS];
+    for (unsigned round = 0; round < bench.plan.rounds; round++) {
+        values[round] = bench.with_id.cpu_time_ns[round] / bench.without_id.cpu_time_ns[round];
+    }
+    return spread(values, bench.plan.rounds);
+}
+
+static spread_t spread_of_cpu_time(const side_t *sides)
+{
+    double values[MAXIMUM_ROUNDS];
+    for (unsigned round = 0; round < bench.plan.rounds; round++) {
+        values[round] = sides[round].cpu_time;
+    }
+    return spread(values, bench.plan.rounds);
+}
+
+static spread_t spread_of_cpu_time_ratio(const figure_t *figure)
+{
+    double values[MAXIMUM_ROUNDS];
+    for (unsigned round = 0; round < bench.plan.rounds; round++) {
+        values[round] = figure->library[round].cpu_time / figure->bare[round].cpu_time;
+    }
+    return spread(values, bench.plan.rounds);
+}
+
 /* ---- measuring ---- */
 
-static char *read_file(const char *path, size_t *size)
+static text_t read_file(const char *path)
 {
     FILE *file = fopen(path, "r");
-    char *text = calloc(1, 65536);
-    if (file == NULL || text == NULL) {
+    text_t text = {.bytes = calloc(1, 65536)};
+    if (file == NULL || text.bytes == NULL) {
         give_up("%s: %s", path, strerror(errno));
     }
-    *size = fread(text, 1, 65535, file);
+    text.size = fread(text.bytes, 1, 65535, file);
     fclose(file);
     return text;
 }
@@ -256,14 +329,36 @@ static uint16_t read_port(const child_t *peer, const char *name)
     return (uint16_t)strtoul(text, NULL, 10);
 }
 
-static side_t bare_pings(const child_t *bare, unsigned count)
+/* Reads of a TLS connection what it agreed on, and sees that it is what an earlier one did. */
+static void expect_handshake(const child_t *peer, const char *earlier)
+{
+    char handshake[sizeof bench.handshake];
+    read_line(peer, "handshake ", handshake, sizeof handshake);
+    if (strcmp(handshake, earlier) != 0) {
+        give_up("the two sides do not do the same work: %s and %s", handshake, earlier);
+    }
+}
+
+static child_t start_bare_tls(const char *version, uint16_t port)
+{
+    char address[64];
+    snprintf(address, sizeof address, "127.0.0.1:%u", port);
+    setenv("BENCH_ADDRESS", address, 1);
+    setenv("BENCH_VERSION", version, 1);
+    setenv("BENCH_CA", bench.ca, 1);
+    char *arguments[] = {(char *)bench.bare_tls_program, NULL};
+    return start_child(arguments);
+}
+
+/* `what` is a command of the bare TLS loop. */
+static side_t bare_tls(const child_t *bare, const char *what, unsigned count)
 {
     char line[64];
-    snprintf(line, sizeof line, "%u\n", count);
+    snprintf(line, sizeof line, "%s %u\n", what, count);
     write_line(bare, line);
     read_line(bare, "round ", line, sizeof line);
     side_t side = {0};
-    if (sscanf(line, "%lf %lf", &side.median, &side.p99) != 2) {
+    if (sscanf(line, "%lf %lf %lf", &side.median, &side.p99, &side.cpu_time) != 3) {
         give_up("the bare TLS loop said: %s", line);
     }
     return side;
@@ -278,33 +373,21 @@ static void library_pings(client_t *client, figure_t *figures, unsigned round)
 static void measure_pings(const child_t *peer, uint16_t port, figure_t *figures, bool then_idle)
 {
     char uri[64];
-    char address[64];
     snprintf(uri, sizeof uri, "coaps://127.0.0.1:%u", port);
-    snprintf(address, sizeof address, "127.0.0.1:%u", port);
-    size_t ca_size;
-    char *ca = read_file(bench.certificate, &ca_size);
-    client_t *client = open_client(uri, ca, ca_size, KEEPALIVE_INTERVAL_S);
+    client_t *client = open_client(uri, bench.ca_text.bytes, bench.ca_text.size, KEEPALIVE_INTERVAL_S);
     read_line(peer, "handshake ", bench.handshake, sizeof bench.handshake);
-
-    setenv("BENCH_ADDRESS", address, 1);
-    setenv("BENCH_CERTIFICATE", bench.certificate, 1);
-    char *arguments[] = {(char *)bench.bare_tls_program, NULL};
-    child_t bare = start_child(arguments);
-    char handshake[sizeof bench.handshake];
-    read_line(peer, "handshake ", handshake, sizeof handshake);
-    if (strcmp(handshake, bench.handshake) != 0) {
-        give_up("the two sides do not do the same work: %s and %s", bench.handshake, handshake);
-    }
+    child_t bare = start_bare_tls("1.3", port);
+    expect_handshake(peer, bench.handshake);
 
     side_t ignored;
     ping_from_outside(client, WARM_UP, &ignored, &ignored);
-    (void)bare_pings(&bare, WARM_UP);
+    (void)bare_tls(&bare, "pings", WARM_UP);
     for (unsigned round = 0; round < bench.plan.rounds; round++) {
         /* Who is first changes, so that what drifts hits both sides. */
         if (round % 2 == 0) {
             library_pings(client, figures, round);
         }
-        side_t side = bare_pings(&bare, bench.plan.pings);
+        side_t side = bare_tls(&bare, "pings", bench.plan.pings);
         figures[PING_CALLED].bare[round] = side;
         figures[PING_REPORTED].bare[round] = side;
         figures[PING_FROM_CALLBACK].bare[round] = side;
@@ -318,7 +401,127 @@ static void measure_pings(const child_t *peer, uint16_t port, figure_t *figures,
         bench.idle = idle_activity(bench.plan.idle_seconds);
     }
     close_client(client);
-    free(ca);
+}
+
+static side_t library_handshakes(const child_t *peer, uint16_t port, unsigned count)
+{
+    static samples_t samples;
+    uint64_t cpu_time = 0;
+    for (unsigned index = 0; index < count; index++) {
+        uint64_t before = nanoseconds_of(CLOCK_PROCESS_CPUTIME_ID);
+        sample(&samples, handshake_time(port, &bench.ca_text));
+        cpu_time += nanoseconds_of(CLOCK_PROCESS_CPUTIME_ID) - before;
+        expect_handshake(peer, bench.pal_handshake);
+    }
+    side_t side = summarise(&samples);
+    side.cpu_time = (double)cpu_time / count;
+    return side;
+}
+
+static side_t bare_handshakes(const child_t *peer, const child_t *bare, unsigned count)
+{
+    side_t side = bare_tls(bare, "handshakes", count);
+    for (unsigned index = 0; index < count; index++) {
+        expect_handshake(peer, bench.pal_handshake);
+    }
+    return side;
+}
+
+static void measure_sessions(const child_t *peer, uint16_t port, figure_t *figures)
+{
+    const plan_t *plan = &bench.plan;
+    start_secure();
+    secure_t *secure = open_secure(false, port, &bench.ca_text);
+    read_line(peer, "handshake ", bench.pal_handshake, sizeof bench.pal_handshake);
+    child_t bare = start_bare_tls("1.2", port);
+    expect_handshake(peer, bench.pal_handshake);
+    (void)library_handshakes(peer, port, plan->handshakes);
+    (void)bare_handshakes(peer, &bare, plan->handshakes);
+    (void)echo_time(secure, WARM_UP);
+    (void)bare_tls(&bare, "echoes", WARM_UP);
+    for (unsigned round = 0; round < plan->rounds; round++) {
+        for (unsigned turn = 0; turn < 2; turn++) {
+            if (turn == round % 2) {
+                figures[SESSION].library[round] = library_handshakes(peer, port, plan->handshakes);
+                figures[RECORD].library[round] = echo_time(secure, plan->echoes);
+            } else {
+                figures[SESSION].bare[round] = bare_handshakes(peer, &bare, plan->handshakes);
+                figures[RECORD].bare[round] = bare_tls(&bare, "echoes", plan->echoes);
+            }
+        }
+    }
+    end_child(&bare);
+    close_secure(secure);
+    stop_secure();
+}
+
+static void measure_tls_memory(const child_t *peer, uint16_t port)
+{
+    start_secure();
+    /* What the first session brings once for all. */
+    (void)library_handshakes(peer, port, 1);
+    bench.tls_memory.configuration = bytes_per_configuration(false, bench.plan.sessions, &bench.ca_text);
+    bench.tls_memory.session = bytes_per_session(peer, "handshake ", false, port, &bench.ca_text, bench.plan.sessions);
+    stop_secure();
+}
+
+static void open_writer(writer_t *writer)
+{
+    char rest[128];
+    char *arguments[] = {(char *)bench.dtls_server_program, "--dtls", "--certificate", (char *)bench.certificate, "--key",
+                         (char *)bench.key, "--cid-length", (char *)writer->cid_length, NULL};
+    writer->server = start_child(arguments);
+    writer->port = read_port(&writer->server, "listening ");
+    write_line(&writer->server, "mute\n");
+    writer->secure = open_secure(true, writer->port, &bench.ca_text);
+    read_line(&writer->server, "connected ", rest, sizeof rest);
+}
+
+static void close_writer(writer_t *writer)
+{
+    close_secure(writer->secure);
+    end_child(&writer->server);
+}
+
+static double write_all(writer_t *writer, unsigned count)
+{
+    char rest[128];
+    uint64_t nanoseconds = 0;
+    for (unsigned written = 0; written < count; written += DATAGRAMS_AT_ONCE) {
+        nanoseconds += write_cost(writer->secure, DATAGRAMS_AT_ONCE);
+        for (unsigned index = 0; index < DATAGRAMS_AT_ONCE; index++) {
+            read_line(&writer->server, "record ", rest, sizeof rest);
+        }
+    }
+    return (double)nanoseconds / count;
+}
+
+static void measure_writes(void)
+{
+    writer_t *with_id = &bench.with_id;
+    writer_t *without_id = &bench.without_id;
+    start_secure();
+    open_writer(without_id);
+    if (has_connection_id()) {
+        give_up("a server without Connection IDs gave one");
+    }
+    open_writer(with_id);
+    if (!has_connection_id()) {
+        give_up("the server gave no Connection ID");
+    }
+    (void)write_all(with_id, bench.plan.writes);
+    (void)write_all(without_id, bench.plan.writes);
+    for (unsigned round = 0; round < bench.plan.rounds; round++) {
+        for (unsigned turn = 0; turn < 2; turn++) {
+            writer_t *writer = turn == round % 2 ? with_id : without_id;
+            writer->cpu_time_ns[round] = write_all(writer, bench.plan.writes);
+        }
+    }
+    bench.dtls_memory.configuration = bytes_per_configuration(true, bench.plan.sessions, &bench.ca_text);
+    bench.dtls_memory.session = bytes_per_session(&with_id->server, "connected ", true, with_id->port, &bench.ca_text, bench.plan.sessions);
+    close_writer(with_id);
+    close_writer(without_id);
+    stop_secure();
 }
 
 static void measure_messages(uint16_t port, figure_t *figures)
@@ -440,6 +643,8 @@ static void measure(void)
     fprintf(stderr, "bench: many sockets\n");
     stay_on(&allowed, false);
     measure_crowds();
+    fprintf(stderr, "bench: writes of DTLS\n");
+    measure_writes();
     bench.placements = CPU_COUNT(&allowed) > 1 ? PLACEMENTS : 1;
     for (unsigned placement = 0; placement < bench.placements; placement++) {
         fprintf(stderr, "bench: client and server on %s\n", placement_names[placement]);
@@ -450,8 +655,13 @@ static void measure(void)
         uint16_t tcp_port = read_port(&peer, "tcp ");
         uint16_t udp_port = read_port(&peer, "udp ");
         uint16_t tls_port = read_port(&peer, "tls ");
+        uint16_t tls12_port = read_port(&peer, "tls12 ");
         measure_messages(tcp_port, bench.figures[placement]);
         measure_datagrams(udp_port, bench.figures[placement]);
+        measure_sessions(&peer, tls12_port, bench.figures[placement]);
+        if (placement == 0) {
+            measure_tls_memory(&peer, tls12_port);
+        }
         measure_pings(&peer, tls_port, bench.figures[placement], placement + 1 == bench.placements);
         end_child(&peer);
     }
@@ -524,6 +734,39 @@ static void print_crowds(void)
     printf("\nMemory of an idle socket, one of %u: **%.0f bytes**.\n", bench.sockets[MANY], bench.bytes_per_socket);
 }
 
+/* On one core: where the other side runs changes nothing of it. */
+static void print_cpu_times(void)
+{
+    printf("\n| processor time of the client | times | ratio |\n| --- | --- | --- |\n");
+    for (figure_name_t name = 0; name < FIGURES; name++) {
+        if (figure_names[name].has_cpu_time) {
+            const figure_t *figure = &bench.figures[TOGETHER][name];
+            spread_t ratio = spread_of_cpu_time_ratio(figure);
+            printf("| %s | library / bare: %.1f / %.1f µs | **%.2f** (%.2f–%.2f) |\n", figure_names[name].name,
+                   spread_of_cpu_time(figure->library).median / 1000, spread_of_cpu_time(figure->bare).median / 1000, ratio.median,
+                   ratio.low, ratio.high);
+        }
+    }
+    spread_t ratio = spread_of_write_ratio();
+    printf("| write of %d bytes over DTLS of the PAL | with a Connection ID / without: %.2f / %.2f µs | **%.2f** (%.2f–%.2f) |\n",
+           MESSAGE_SIZE, spread_of_writes(&bench.with_id).median / 1000, spread_of_writes(&bench.without_id).median / 1000,
+           ratio.median, ratio.low, ratio.high);
+}
+
+static void print_memory(const char *what, const memory_t *memory)
+{
+    printf("| %s | **%.0f bytes** | %.0f bytes |\n", what, memory->session, memory->configuration);
+}
+
+static void print_session_memory(void)
+{
+    printf("\n| an idle session, one of %u | heap, with its configuration and its socket | of these the configuration, with one CA |\n",
+           bench.plan.sessions);
+    printf("| --- | --- | --- |\n");
+    print_memory("TLS 1.2", &bench.tls_memory);
+    print_memory("DTLS with a Connection ID", &bench.dtls_memory);
+}
+
 static void print_idle(void)
 {
     printf("\n| the library's thread, idle for %u s at interval %d s over TLS | seen | expected |\n", bench.plan.idle_seconds,
@@ -545,12 +788,12 @@ static void print_table(void)
     uname(&system);
     processor_name(processor, sizeof processor);
     const plan_t *plan = &bench.plan;
-    printf("mbed-cloud-connectivity %s; %s, %ld cores, %s %s %s; %s.\n\n", mcc_version(), processor,
-           sysconf(_SC_NPROCESSORS_ONLN), system.sysname, system.release, system.machine, bench.handshake);
-    printf("%u rounds of %u pings, %u messages and as many datagrams one at a time, %u messages in a stream, and %u datagrams to "
-           "each number of sockets, in turns. Each ratio is the median over the rounds, with the middle half of them in brackets; each "
+    printf("mbed-cloud-connectivity %s; %s, %ld cores, %s %s %s; pings over %s, the PAL's TLS over %s.\n\n", mcc_version(), processor,
+           sysconf(_SC_NPROCESSORS_ONLN), system.sysname, system.release, system.machine, bench.handshake, bench.pal_handshake);
+    printf("%u rounds of %u pings, %u messages and as many datagrams one at a time, %u messages in a stream, %u sessions, %u records "
+           "there and back, %u writes of DTLS, and %u datagrams to each number of sockets, in turns. Each ratio is the median over the rounds, with the middle half of them in brackets; each "
            "time is the median over the rounds too.\n\n",
-           plan->rounds, plan->pings, plan->messages, plan->stream, plan->events);
+           plan->rounds, plan->pings, plan->messages, plan->stream, plan->handshakes, plan->echoes, plan->writes, plan->events);
     printf("| library beside bare loop | on | ratio of medians | library / bare | ratio of p99 | library / bare |\n");
     printf("| --- | --- | --- | --- | --- | --- |\n");
     for (figure_name_t name = 0; name < FIGURES; name++) {
@@ -558,15 +801,20 @@ static void print_table(void)
             print_figure(placement, name);
         }
     }
+    print_cpu_times();
+    print_session_memory();
     print_crowds();
     print_idle();
 }
 
-static void write_figure(FILE *file, const figure_t *figure, bool has_p99)
+static void write_figure(FILE *file, const figure_t *figure, bool has_p99, bool has_cpu_time)
 {
     fprintf(file, "{\n        \"ratio_of_medians\": %.4f,\n", spread_of_ratio(figure, false).median);
     if (has_p99) {
         fprintf(file, "        \"ratio_of_p99\": %.4f,\n", spread_of_ratio(figure, true).median);
+    }
+    if (has_cpu_time) {
+        fprintf(file, "        \"ratio_of_cpu_times\": %.4f,\n", spread_of_cpu_time_ratio(figure).median);
     }
     fprintf(file, "        \"rounds\": [\n");
     for (unsigned round = 0; round < bench.plan.rounds; round++) {
@@ -575,6 +823,9 @@ static void write_figure(FILE *file, const figure_t *figure, bool has_p99)
         fprintf(file, "          {\"library_median_ns\": %.0f, \"bare_median_ns\": %.0f", library->median, bare->median);
         if (has_p99) {
             fprintf(file, ", \"library_p99_ns\": %.0f, \"bare_p99_ns\": %.0f", library->p99, bare->p99);
+        }
+        if (has_cpu_time) {
+            fprintf(file, ", \"library_cpu_ns\": %.0f, \"bare_cpu_ns\": %.0f", library->cpu_time, bare->cpu_time);
         }
         fprintf(file, "}%s\n", round + 1 < bench.plan.rounds ? "," : "");
     }
@@ -600,6 +851,24 @@ static void write_crowds(FILE *file)
     fprintf(file, "    }\n  },\n");
 }
 
+static void write_dtls(FILE *file)
+{
+    fprintf(file, "  \"dtls_write\": {\n    \"with_id_by_without\": %.4f,\n    \"rounds\": [\n", spread_of_write_ratio().median);
+    for (unsigned round = 0; round < bench.plan.rounds; round++) {
+        fprintf(file, "      {\"with_id_cpu_ns\": %.0f, \"without_id_cpu_ns\": %.0f}%s\n", bench.with_id.cpu_time_ns[round],
+                bench.without_id.cpu_time_ns[round], round + 1 < bench.plan.rounds ? "," : "");
+    }
+    fprintf(file, "    ]\n  },\n");
+}
+
+static void write_memory(FILE *file)
+{
+    fprintf(file,
+            "  \"bytes_per_idle_session\": {\"tls\": %.1f, \"tls_configuration\": %.1f, \"dtls\": %.1f, \"dtls_configuration\": "
+            "%.1f},\n",
+            bench.tls_memory.session, bench.tls_memory.configuration, bench.dtls_memory.session, bench.dtls_memory.configuration);
+}
+
 static void write_json(void)
 {
     FILE *file = fopen(bench.json, "w");
@@ -610,20 +879,26 @@ static void write_json(void)
     }
     uname(&system);
     processor_name(processor, sizeof processor);
-    fprintf(file, "{\n  \"version\": \"%s\",\n  \"processor\": \"%s\",\n  \"cores\": %ld,\n  \"kernel\": \"%s\",\n  \"tls\": \"%s\",\n",
-            mcc_version(), processor, sysconf(_SC_NPROCESSORS_ONLN), system.release, bench.handshake);
-    fprintf(file, "  \"in_each_round\": {\"pings\": %u, \"messages\": %u, \"stream\": %u, \"events\": %u},\n  \"figures\": {\n",
-            bench.plan.pings, bench.plan.messages, bench.plan.stream, bench.plan.events);
+    fprintf(file, "{\n  \"version\": \"%s\",\n  \"processor\": \"%s\",\n  \"cores\": %ld,\n  \"kernel\": \"%s\",\n  \"tls\": \"%s\",\n  \"pal_tls\": "
+                  "\"%s\",\n",
+            mcc_version(), processor, sysconf(_SC_NPROCESSORS_ONLN), system.release, bench.handshake, bench.pal_handshake);
+    fprintf(file,
+            "  \"in_each_round\": {\"pings\": %u, \"messages\": %u, \"stream\": %u, \"events\": %u, \"sessions\": %u, \"records\": "
+            "%u, \"writes\": %u},\n  \"figures\": {\n",
+            bench.plan.pings, bench.plan.messages, bench.plan.stream, bench.plan.events, bench.plan.handshakes, bench.plan.echoes,
+            bench.plan.writes);
     for (placement_t placement = 0; placement < bench.placements; placement++) {
         fprintf(file, "    \"%s\": {\n", placement_keys[placement]);
         for (figure_name_t name = 0; name < FIGURES; name++) {
             fprintf(file, "      \"%s\": ", figure_names[name].key);
-            write_figure(file, &bench.figures[placement][name], figure_names[name].has_p99);
+            write_figure(file, &bench.figures[placement][name], figure_names[name].has_p99, figure_names[name].has_cpu_time);
             fprintf(file, "%s\n", name + 1 < FIGURES ? "," : "");
         }
         fprintf(file, "    }%s\n", placement + 1 < bench.placements ? "," : "");
     }
     fprintf(file, "  },\n");
+    write_dtls(file);
+    write_memory(file);
     write_crowds(file);
     fprintf(file, "  \"idle\": {\"seconds\": %u, \"voluntary_switches\": %llu, \"involuntary_switches\": %llu",
             bench.plan.idle_seconds, (unsigned long long)bench.idle.voluntary_switches,
@@ -645,12 +920,26 @@ static void read_arguments(int count, char **arguments)
         const char *name;
         const char **value;
     } options[] = {
-        {"--peer", &bench.peer_program}, {"--bare-tls", &bench.bare_tls_program}, {"--certificate", &bench.certificate},
-        {"--key", &bench.key},           {"--json", &bench.json},
+        {"--peer", &bench.peer_program},
+        {"--bare-tls", &bench.bare_tls_program},
+        {"--dtls-server", &bench.dtls_server_program},
+        {"--ca", &bench.ca},
+        {"--certificate", &bench.certificate},
+        {"--key", &bench.key},
+        {"--json", &bench.json},
     };
     for (int index = 1; index < count; index++) {
         if (strcmp(arguments[index], "--quick") == 0) {
-            bench.plan = (plan_t){.rounds = 11, .pings = 300, .messages = 150, .stream = 2000, .events = 2000, .idle_seconds = 10};
+            bench.plan = (plan_t){.rounds = 11,
+                                  .pings = 300,
+                                  .messages = 150,
+                                  .stream = 2000,
+                                  .events = 2000,
+                                  .handshakes = 10,
+                                  .echoes = 300,
+                                  .writes = 1000,
+                                  .sessions = 200,
+                                  .idle_seconds = 10};
             continue;
         }
         size_t option = 0;
@@ -674,6 +963,7 @@ int main(int count, char **arguments)
     read_arguments(count, arguments);
     /* Whatever hangs, it ends; the other processes end with this one. */
     alarm(TIME_LIMIT_S);
+    bench.ca_text = read_file(bench.ca);
     measure();
     print_table();
     write_json();

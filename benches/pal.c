@@ -196,7 +196,7 @@ event_cost_t library_events(unsigned sockets, unsigned events)
     };
 }
 
-static size_t allocated_bytes(void)
+size_t allocated_bytes(void)
 {
     struct mallinfo2 heap = mallinfo2();
     return heap.uordblks + heap.hblkhd;

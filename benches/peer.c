@@ -2,14 +2,15 @@
  *
  *   bench-peer CERTIFICATE KEY
  *
- * It prints `tcp PORT` (four bytes of length before each message), `udp PORT` and `tls PORT` (TLS 1.3, one message in one record),
- * then `handshake VERSION SUITE` for each TLS connection, and ends with its standard input.
+ * It prints `tcp PORT` (four bytes of length before each message), `udp PORT`, `tls PORT` (TLS 1.3, one message in one record) and
+ * `tls12 PORT` (TLS 1.2, the same), then `handshake VERSION SUITE` for each TLS connection, and ends with its standard input.
  *
  * Of the CoAP messages that come in, by their code:
  *   empty   a ping: answered by Reset
  *   GET     answered at once
  *   POST    the last four bytes are a number: so many messages follow, at random gaps, each with the time of its sending
  *   others  are taken and not answered
+ * Over TLS an empty one is answered in the same way, and any other comes back as it was.
  * Over UDP there is no CoAP: four bytes are a number, and so many datagrams follow in the same way.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -37,7 +38,11 @@
 enum { BUFFER_SIZE = 65536, SHORTEST_GAP_NS = 200000, LONGEST_GAP_NS = 1000000 };
 enum { CODE_EMPTY = 0x00, CODE_GET = 0x01, CODE_POST = 0x02, CODE_CONTENT = 0x45 };
 
-static SSL_CTX *tls_context;
+/* A connection, or the port that they come to. */
+typedef struct {
+    SSL_CTX *context;
+    int descriptor;
+} tls_t;
 
 static _Noreturn void give_up(const char *what)
 {
@@ -95,9 +100,10 @@ static void write_time(uint8_t *bytes)
 
 static void *serve_tls(void *argument)
 {
-    SSL *tls = SSL_new(tls_context);
-    int descriptor = (int)(intptr_t)argument;
-    if (tls == NULL || SSL_set_fd(tls, descriptor) != 1 || SSL_accept(tls) != 1) {
+    tls_t connection = *(tls_t *)argument;
+    free(argument);
+    SSL *tls = SSL_new(connection.context);
+    if (tls == NULL || SSL_set_fd(tls, connection.descriptor) != 1 || SSL_accept(tls) != 1) {
         give_up("TLS handshake");
     }
     printf("handshake %s %s\n", SSL_get_version(tls), SSL_get_cipher_name(tls));
@@ -105,27 +111,47 @@ static void *serve_tls(void *argument)
     for (int size; (size = SSL_read(tls, message, sizeof message)) > 0;) {
         if (size == 4 && message[1] == CODE_EMPTY) {
             message[0] = 0x70;
-            if (SSL_write(tls, message, size) <= 0) {
-                break;
-            }
+        }
+        if (SSL_write(tls, message, size) <= 0) {
+            break;
         }
     }
     SSL_free(tls);
-    close(descriptor);
+    close(connection.descriptor);
     return NULL;
 }
 
 static void *accept_tls(void *argument)
 {
+    const tls_t *port = argument;
     for (;;) {
-        int descriptor = accept_connection((int)(intptr_t)argument);
+        tls_t *connection = malloc(sizeof *connection);
+        if (connection == NULL) {
+            give_up("malloc");
+        }
+        *connection = (tls_t){.context = port->context, .descriptor = accept_connection(port->descriptor)};
         pthread_t thread;
-        if (pthread_create(&thread, NULL, serve_tls, (void *)(intptr_t)descriptor) != 0) {
+        if (pthread_create(&thread, NULL, serve_tls, connection) != 0) {
             give_up("pthread_create");
         }
         pthread_detach(thread);
     }
     return NULL;
+}
+
+/* One version and one suite: all clients do the same work. */
+static SSL_CTX *make_context(int version, const char *certificate, const char *key)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    if (context == NULL || SSL_CTX_set_min_proto_version(context, version) != 1 || SSL_CTX_set_max_proto_version(context, version) != 1
+        || SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256") != 1
+        /* The service's suite. Its tags are shorter than OpenSSL allows by itself. */
+        || SSL_CTX_set_cipher_list(context, "ECDHE-ECDSA-AES128-CCM8:@SECLEVEL=0") != 1
+        || SSL_CTX_use_certificate_chain_file(context, certificate) != 1
+        || SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1) {
+        give_up("SSL_CTX_new");
+    }
+    return context;
 }
 
 /* ---- TCP ---- */
@@ -254,20 +280,17 @@ int main(int count, char **arguments)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
-    tls_context = SSL_CTX_new(TLS_server_method());
-    /* One version and one suite: both clients do the same work. */
-    if (tls_context == NULL || SSL_CTX_set_min_proto_version(tls_context, TLS1_3_VERSION) != 1
-        || SSL_CTX_set_ciphersuites(tls_context, "TLS_AES_128_GCM_SHA256") != 1
-        || SSL_CTX_use_certificate_chain_file(tls_context, arguments[1]) != 1
-        || SSL_CTX_use_PrivateKey_file(tls_context, arguments[2], SSL_FILETYPE_PEM) != 1) {
-        give_up("SSL_CTX_new");
-    }
-    pthread_t tcp;
-    pthread_t udp;
-    pthread_t tls;
-    if (pthread_create(&tcp, NULL, accept_tcp, (void *)(intptr_t)open_port("tcp", SOCK_STREAM)) != 0
-        || pthread_create(&udp, NULL, serve_udp, (void *)(intptr_t)open_port("udp", SOCK_DGRAM)) != 0
-        || pthread_create(&tls, NULL, accept_tls, (void *)(intptr_t)open_port("tls", SOCK_STREAM)) != 0) {
+    static tls_t tls;
+    static tls_t tls12;
+    tls.context = make_context(TLS1_3_VERSION, arguments[1], arguments[2]);
+    tls12.context = make_context(TLS1_2_VERSION, arguments[1], arguments[2]);
+    pthread_t threads[4];
+    void *tcp = (void *)(intptr_t)open_port("tcp", SOCK_STREAM);
+    void *udp = (void *)(intptr_t)open_port("udp", SOCK_DGRAM);
+    tls.descriptor = open_port("tls", SOCK_STREAM);
+    tls12.descriptor = open_port("tls12", SOCK_STREAM);
+    if (pthread_create(&threads[0], NULL, accept_tcp, tcp) != 0 || pthread_create(&threads[1], NULL, serve_udp, udp) != 0
+        || pthread_create(&threads[2], NULL, accept_tls, &tls) != 0 || pthread_create(&threads[3], NULL, accept_tls, &tls12) != 0) {
         give_up("pthread_create");
     }
     for (uint8_t byte; read(STDIN_FILENO, &byte, 1) > 0;) {
