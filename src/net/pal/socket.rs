@@ -29,17 +29,19 @@ static SOCKETS: RwLock<Vec<Option<Arc<AsynchronousSocket>>>> = RwLock::new(Vec::
 static NEXT_SERIAL: AtomicU32 = AtomicU32::new(0);
 
 /// A socket with a callback.
+#[repr(C)]
 pub struct AsynchronousSocket {
+    // What an event needs stands together in front: with thousands of sockets each line of the processor's cache counts.
+    token: u64,
+    kind: Kind,
+    state: Mutex<State>,
     /// None once it is closed. Locked for reading by each call on it, so that closing waits for those: afterwards the descriptor is
     /// gone, and its number and address are free. Locked before `state` by whoever wants both.
     socket: RwLock<Option<Socket>>,
-    token: u64,
-    kind: Kind,
-    callback: Callback,
     gate: Gate,
+    callback: Callback,
     /// The thread that was running when the socket was made, and calls back as long as it lives.
     notifier: Weak<Notifier>,
-    state: Mutex<State>,
     before_close: Mutex<Option<BeforeClose>>,
 }
 
