@@ -3,6 +3,7 @@
 use super::addresses::{Race, interleave};
 use super::backoff::{self, Backoff};
 use super::endpoint::Host;
+use super::networks::{Network, Networks};
 use super::{Input, Link, Lookup, Output, Report, Settings, State, Statistics, Transport};
 use crate::coap::framing::{self, Decoded, Decoder, Framing};
 use crate::coap::message::{self, Type};
@@ -43,7 +44,19 @@ pub struct Connection {
     outputs: VecDeque<Output>,
     statistics: Statistics,
     next_number: u64,
+    /// Attempts since the latest connection was lost.
+    attempts_since_loss: u32,
+    network: Option<Network>,
+    /// When a change of the network last cut a wait short.
+    hurried: Option<Duration>,
+    /// The port that worked last, that of this attempt, and the addresses for the other one if it has not had its turn.
+    worked_port: u16,
+    port: u16,
+    other_port: Option<(u16, VecDeque<SocketAddr>)>,
 }
+
+/// A network that comes and goes is not run after more often than this.
+pub(super) const HURRY: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 enum Phase {
@@ -83,6 +96,12 @@ impl Connection {
             outputs: VecDeque::new(),
             statistics: Statistics::default(),
             next_number: 1,
+            attempts_since_loss: 0,
+            network: None,
+            hurried: None,
+            worked_port: settings.port,
+            port: settings.port,
+            other_port: None,
             settings,
         }
     }
@@ -114,10 +133,22 @@ impl Connection {
             Input::Sent(link) => self.sent(now, link),
             Input::NotSent(link, failure) => self.not_sent(now, link, failure),
             Input::Send { ticket, message } => self.send(ticket, message),
-            Input::Ping => self.keepalive.ping(),
+            Input::Ping => {
+                self.keepalive.ping();
+            }
             Input::SetKeepalive(interval) => self.keepalive.set_interval(interval),
+            Input::NetworkChanged(network) => self.network_changed(now, network),
             Input::Close => self.close(now),
         }
+    }
+
+    /// What is known of the paths of networks by now.
+    pub fn networks(&self) -> Networks {
+        let mut networks = self.settings.networks.clone();
+        if let (Some(network), Some(knowledge)) = (self.network, self.keepalive.knowledge()) {
+            networks.set(network, knowledge);
+        }
+        networks
     }
 
     /// The next thing to do. After [`Output::Wait`] there is nothing more until the next input or the time that it says.
@@ -172,9 +203,9 @@ impl Connection {
                     self.link_failed(now, link, status.into());
                     return true;
                 }
-                self.write_next()
+                self.write_next(now)
             }
-            Phase::Ready { .. } => self.keep_alive(now) || self.write_next(),
+            Phase::Ready { .. } => self.keep_alive(now) || self.write_next(now),
             Phase::Waiting { until } => {
                 let due = now >= *until;
                 if due {
@@ -189,10 +220,12 @@ impl Connection {
 
     fn attempt(&mut self, now: Duration) {
         self.statistics.attempts += 1;
+        self.attempts_since_loss = self.attempts_since_loss.saturating_add(1);
+        self.port = self.worked_port;
         match &self.settings.host {
             Host::Address(address) => {
-                let address = SocketAddr::new(*address, self.settings.port);
-                self.connect(now, VecDeque::from([address]));
+                let address = SocketAddr::new(*address, self.port);
+                self.connect_first(now, VecDeque::from([address]));
             }
             Host::Name(name) => {
                 let name = name.clone();
@@ -200,7 +233,7 @@ impl Connection {
                 self.next_number += 1;
                 self.phase = Phase::Resolving { lookup, deadline: now.saturating_add(self.settings.resolve_timeout) };
                 self.report_state(State::Resolving);
-                self.outputs.push_back(Output::Resolve(lookup, name, self.settings.port));
+                self.outputs.push_back(Output::Resolve(lookup, name, self.port));
             }
         }
     }
@@ -219,15 +252,48 @@ impl Connection {
                     let count = addresses.len();
                     addresses.rotate_left(self.backoff.failures() as usize % count);
                 }
-                self.connect(now, addresses);
+                self.connect_first(now, addresses);
             }
         }
     }
 
-    fn connect(&mut self, now: Duration, addresses: VecDeque<SocketAddr>) {
+    /// Connects to the port whose turn it is; the other one has its turn if that fails.
+    fn connect_first(&mut self, now: Duration, addresses: VecDeque<SocketAddr>) {
+        let other = match self.settings.alternative_port {
+            Some(alternative) if alternative != self.port => Some(alternative),
+            Some(_) => Some(self.settings.port),
+            None => None,
+        };
+        self.other_port = other.filter(|other| *other != self.port).map(|port| (port, addresses.clone()));
+        self.connect(now, addresses, None);
+    }
+
+    /// The attempt failed: the other port has its turn, if what stands in the way of this one may not stand in the way of that.
+    fn try_other_port(&mut self, now: Duration, failure: Failure) -> bool {
+        let port_matters = matches!(failure.status.class(), Class::Refused | Class::Filtered)
+            || matches!(failure.status, Status::NotTls | Status::CertificateUntrusted | Status::ConnectionReset);
+        let is_attempt = matches!(self.phase, Phase::Connecting(_) | Phase::Handshaking { .. });
+        if !is_attempt || !port_matters {
+            return false;
+        }
+        let Some((port, mut addresses)) = self.other_port.take() else { return false };
+        for address in &mut addresses {
+            address.set_port(port);
+        }
+        self.close_links(now);
+        self.drop_writes_of_link();
+        self.port = port;
+        self.connect(now, addresses, Some(failure));
+        true
+    }
+
+    /// `reason`: why these addresses are tried after others.
+    fn connect(&mut self, now: Duration, addresses: VecDeque<SocketAddr>, reason: Option<Failure>) {
         let deadline = now.saturating_add(self.settings.connect_timeout);
         self.phase = Phase::Connecting(Race::new(addresses, now, deadline));
-        self.report_state(State::Connecting);
+        self.statistics.state = State::Connecting;
+        let next_attempt = Duration::ZERO;
+        self.outputs.push_back(Output::Report(Report::State { state: State::Connecting, reason, next_attempt }));
     }
 
     fn connected(&mut self, now: Duration, link: Link) {
@@ -282,7 +348,8 @@ impl Connection {
     fn ready(&mut self, now: Duration, link: Link) {
         self.phase = Phase::Ready { link, since: now };
         self.statistics.connections += 1;
-        self.keepalive.restart(now);
+        self.keepalive.restart(now, self.attempts_since_loss == 1);
+        self.worked_port = self.port;
         self.report_state(State::Ready);
     }
 
@@ -307,7 +374,7 @@ impl Connection {
     }
 
     /// Hands the next frame to the driver, if there is one and none is on its way; false if not.
-    fn write_next(&mut self) -> bool {
+    fn write_next(&mut self, now: Duration) -> bool {
         let (link, ready) = match self.phase {
             Phase::Ready { link, .. } => (link, true),
             Phase::Handshaking { link, .. } => (link, false),
@@ -320,7 +387,12 @@ impl Connection {
             ping
         } else if let Some(answer) = self.answers.pop_front() {
             (Writing::Answer, answer)
-        } else if let Some((ticket, message)) = if ready { self.queue.pop_front() } else { None } {
+        } else if !ready || self.queue.is_empty() {
+            return false;
+        } else if self.keepalive.must_prove_first(now) {
+            // A search for the path's timer must not cost a message.
+            return self.keepalive.ping();
+        } else if let Some((ticket, message)) = self.queue.pop_front() {
             (Writing::Message { ticket }, message)
         } else {
             return false;
@@ -569,7 +641,7 @@ impl Connection {
                 let left = std::mem::take(left);
                 self.outputs.push_back(Output::CloseLink(which));
                 self.drop_writes_of_link();
-                self.connect(now, left);
+                self.connect(now, left, None);
             }
             Phase::Handshaking { link, .. } | Phase::Ready { link, .. } if *link == which => {
                 self.fail_link(now, failure)
@@ -590,18 +662,49 @@ impl Connection {
     fn fail_link(&mut self, now: Duration, failure: Failure) {
         if self.keepalive.on_send_failed(now) {
             self.report_ping_lost(failure);
+        } else if matches!(self.phase, Phase::Ready { .. }) {
+            self.keepalive.on_broken(now);
         }
         self.fail(now, failure);
     }
 
     fn fail(&mut self, now: Duration, failure: Failure) {
-        self.fail_and_stay_away(now, failure, Duration::ZERO);
+        if !self.try_other_port(now, failure) {
+            self.fail_and_stay_away(now, failure, Duration::ZERO);
+        }
+    }
+
+    fn network_changed(&mut self, now: Duration, network: Option<Network>) {
+        if let Some(network) = network.filter(|network| self.network != Some(*network)) {
+            self.settings.networks = self.networks();
+            self.network = Some(network);
+            self.keepalive.set_knowledge(self.settings.networks.get(network));
+        }
+        match &mut self.phase {
+            Phase::Waiting { until } => {
+                let earliest = self.hurried.map_or(now, |hurried| now.max(hurried.saturating_add(HURRY)));
+                if earliest < *until {
+                    *until = earliest;
+                    self.hurried = Some(earliest);
+                }
+            }
+            // It may have changed under the connection: better to know.
+            Phase::Ready { .. } => {
+                self.keepalive.ping();
+            }
+            _ => {}
+        }
     }
 
     /// The attempt or the connection is over; the next attempt comes after the backoff, and not before `hold_off` is over.
     fn fail_and_stay_away(&mut self, now: Duration, failure: Failure, hold_off: Duration) {
+        // What waited for the proof of a path that was tried out waits for the next one.
+        let proving = self.keepalive.was_proving();
         let established = self.close_links(now);
-        self.settle_messages(failure);
+        if established {
+            self.attempts_since_loss = 0;
+        }
+        self.settle_messages(failure, proving);
         let peer_closed = established && failure.status.class() == Class::ClosedByPeer;
         let hold_off = hold_off.min(self.settings.backoff.cap);
         let wait = self.backoff.next(peer_closed, &mut self.random).max(hold_off);
@@ -621,7 +724,7 @@ impl Connection {
         self.settings.keep_queued = false;
         self.close_links(now);
         let failure = Status::Closed.into();
-        self.settle_messages(failure);
+        self.settle_messages(failure, false);
         self.phase = Phase::Closed;
         self.statistics.state = State::Closed;
         self.outputs.push_back(Output::Report(Report::State {
@@ -649,9 +752,9 @@ impl Connection {
     }
 
     /// Each message that waits is kept for the next connection or reported as failed.
-    fn settle_messages(&mut self, failure: Failure) {
+    fn settle_messages(&mut self, failure: Failure, keep: bool) {
         self.drop_writes_of_link();
-        if !self.settings.keep_queued {
+        if !self.settings.keep_queued && !keep {
             for (ticket, _) in std::mem::take(&mut self.queue) {
                 self.report_failed(ticket, failure);
             }

@@ -8,6 +8,7 @@ pub mod addresses;
 pub mod backoff;
 pub mod endpoint;
 mod machine;
+pub mod networks;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use crate::error::Failure;
 use crate::keepalive;
 use endpoint::Host;
 pub use machine::Connection;
+use networks::{Network, Networks};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -35,6 +37,8 @@ pub struct Settings {
     pub host: Host,
     /// The port.
     pub port: u16,
+    /// The port that is tried when that one is refused, filtered or intercepted; whichever worked is tried first the next time.
+    pub alternative_port: Option<u16>,
     /// What carries the messages.
     pub transport: Transport,
     /// Whether TLS, over datagrams DTLS, stands between.
@@ -43,6 +47,8 @@ pub struct Settings {
     pub framing: Framing,
     /// When to ping.
     pub keepalive: keepalive::Settings,
+    /// What earlier connections found out about the paths of networks.
+    pub networks: Networks,
     /// How many messages may wait to be sent.
     pub queue_limit: usize,
     /// Whether those that wait when the connection drops are kept for the next one.
@@ -99,6 +105,8 @@ pub enum Input<'a> {
     Ping,
     /// The application changes the keepalive interval; none: off.
     SetKeepalive(Option<Duration>),
+    /// The addresses or routes of this device have changed; it is in this network now, if in any.
+    NetworkChanged(Option<Network>),
     /// The application closes the connection.
     Close,
 }
@@ -131,7 +139,7 @@ pub enum Report {
     State {
         /// The new one.
         state: State,
-        /// Why, for `Waiting` and `Closed`.
+        /// Why, for `Waiting` and `Closed`; for `Connecting`, why it is the other port's turn.
         reason: Option<Failure>,
         /// For `Waiting`: how long.
         next_attempt: Duration,

@@ -13,6 +13,7 @@ fn settings(framing: Framing) -> Settings {
     Settings {
         host: Host::Address([127, 0, 0, 1].into()),
         port: 5684,
+        alternative_port: None,
         transport: if framing == Framing::Datagram { Transport::Udp } else { Transport::Tcp },
         secure: framing == Framing::Record,
         framing,
@@ -20,7 +21,9 @@ fn settings(framing: Framing) -> Settings {
             interval: Some(seconds(540)),
             jitter_percent: 0,
             answer: if framing == Framing::Datagram { Answer::Retransmitted } else { Answer::Within(seconds(30)) },
+            adaptive: None,
         },
+        networks: Networks::default(),
         queue_limit: 4,
         keep_queued: false,
         max_message_size: 65_535,
@@ -704,6 +707,205 @@ fn what_names_a_link_that_is_over_changes_nothing() {
     }
     assert_eq!(bench.take(), []);
     assert_eq!(bench.connection.statistics().attempts, 1);
+}
+
+#[test]
+fn the_other_port_has_its_turn_and_the_one_that_worked_goes_first() {
+    let connects = |bench: &mut Bench| -> Vec<(Link, u16)> {
+        let outputs = bench.take().into_iter();
+        outputs
+            .filter_map(|output| match output {
+                Output::Connect(link, address) => Some((link, address.port())),
+                _ => None,
+            })
+            .collect()
+    };
+    let with_443 = Settings { alternative_port: Some(443), ..settings(Framing::Record) };
+    let mut bench = Bench::new(with_443.clone());
+    assert_eq!(connects(&mut bench), [(Link(1), 5684)]);
+    let reason: Failure = Status::ConnectionRefused.into();
+    bench.input(Input::Failed(Link(1), reason));
+    let told = Report::State { state: State::Connecting, reason: Some(reason), next_attempt: Duration::ZERO };
+    assert!(bench.reports().contains(&told), "{:?}", bench.outputs);
+    assert_eq!(connects(&mut bench), [(Link(2), 443)]);
+    bench.input(Input::Connected(Link(2)));
+    bench.input(Input::Secured(Link(2), 16_384));
+    bench.now += seconds(100);
+    bench.input(Input::Failed(Link(2), Status::ClosedByPeer.into()));
+    bench.take();
+    bench.wait();
+    assert_eq!(connects(&mut bench), [(Link(3), 443)], "it worked");
+    // What says nothing about the port does not change it; what does, changes it once an attempt.
+    bench.input(Input::Failed(Link(3), Status::HostUnreachable.into()));
+    bench.take();
+    bench.wait();
+    assert_eq!(connects(&mut bench), [(Link(4), 443)]);
+    bench.wait();
+    assert_eq!(connects(&mut bench), [(Link(5), 5684)], "filtered");
+    bench.input(Input::Connected(Link(5)));
+    bench.input(Input::Failed(Link(5), Status::NotTls.into()));
+    assert_eq!(bench.waiting().0.status, Status::NotTls);
+    assert_eq!(connects(&mut bench), []);
+    bench.wait();
+    assert_eq!(connects(&mut bench), [(Link(6), 443)], "the one that worked last");
+
+    let mut bench = Bench::new(Settings { alternative_port: Some(5684), ..with_443 });
+    bench.input(Input::Failed(Link(1), reason));
+    assert_eq!(bench.waiting().0, reason, "it is the same port");
+}
+
+#[test]
+fn a_change_of_the_network_cuts_a_wait_short_once_in_five_seconds() {
+    let mut bench = Bench::new(settings(Framing::LengthPrefix));
+    for _ in 0..20 {
+        bench.input(Input::Failed(bench.link(), Status::NetworkDown.into()));
+        bench.wait();
+    }
+    bench.input(Input::Failed(bench.link(), Status::NetworkDown.into()));
+    bench.take();
+    bench.input(Input::NetworkChanged(Some(networks::Network(1))));
+    let first = bench.now;
+    assert!(matches!(bench.take()[..], [Output::Report(_), Output::Connect(..)]));
+    for _ in 0..10 {
+        let link = Link(bench.connection.statistics().attempts);
+        bench.input(Input::Failed(link, Status::NetworkDown.into()));
+        bench.take();
+        bench.input(Input::NetworkChanged(None));
+        let before = bench.now;
+        bench.wait();
+        assert!(bench.now - before <= seconds(5), "it does not wait for the backoff");
+    }
+    assert!(bench.now >= first + seconds(10 * 4), "nor is it run after more often: {:?}", bench.now - first);
+}
+
+/// A path that forgets after a silence, in virtual time.
+struct Forgetful {
+    bench: Bench,
+    timer: Duration,
+    link: Link,
+    latest: Duration,
+    arrivals: Vec<(Duration, Link, Vec<u8>)>,
+    pings: u32,
+    reached: Vec<u64>,
+    failed: Vec<u64>,
+}
+
+impl Forgetful {
+    fn new(timer: Duration) -> Self {
+        let mut settings = settings(Framing::LengthPrefix);
+        settings.keepalive.adaptive = Some(keepalive::adaptive::Bounds {
+            floor: seconds(60),
+            ceiling: seconds(3600),
+            step_percent: 150,
+            margin_percent: 5,
+        });
+        let (bench, link) = Bench::ready(settings);
+        let latest = bench.now;
+        let (arrivals, reached, failed) = (Vec::new(), Vec::new(), Vec::new());
+        Self { bench, timer, link, latest, arrivals, pings: 0, reached, failed }
+    }
+
+    /// Lets things happen until then.
+    fn until(&mut self, end: Duration) {
+        loop {
+            for output in self.bench.take() {
+                match output {
+                    Output::Connect(link, _) => {
+                        self.link = link;
+                        self.latest = self.bench.now;
+                        self.bench.input(Input::Connected(link));
+                    }
+                    Output::Write(link, bytes) => {
+                        assert_eq!(link, self.link);
+                        self.bench.input(Input::Sent(link));
+                        let alive = self.bench.now - self.latest < self.timer;
+                        self.latest = if alive { self.bench.now } else { self.latest };
+                        if bytes[4] == 0x40 && bytes[5] == 0 {
+                            self.pings += 1;
+                            let answer = [&[0, 0, 0, 4, 0x70, 0][..], &bytes[6..]].concat();
+                            self.arrivals.extend(alive.then(|| (self.bench.now + seconds(1), link, answer)));
+                        } else if alive {
+                            self.reached.push(u64::from(*bytes.last().unwrap()));
+                        }
+                    }
+                    Output::Report(Report::Failed { ticket, .. }) => self.failed.push(ticket),
+                    _ => {}
+                }
+            }
+            if !self.bench.outputs.is_empty() {
+                continue;
+            }
+            let arrival = self.arrivals.iter().map(|(at, ..)| *at).min().unwrap_or(Duration::MAX);
+            let next = self.bench.deadline.unwrap_or(Duration::MAX).min(arrival);
+            if next > end {
+                self.bench.now = end;
+                return;
+            }
+            self.bench.now = next.max(self.bench.now);
+            for (at, link, bytes) in std::mem::take(&mut self.arrivals) {
+                if at <= self.bench.now {
+                    self.latest = self.bench.now;
+                    self.bench.connection.handle(self.bench.now, Input::Received(link, &bytes, true));
+                } else {
+                    self.arrivals.push((at, link, bytes));
+                }
+            }
+            self.bench.drain();
+        }
+    }
+}
+
+#[test]
+fn an_adaptive_keepalive_finds_the_path_s_timer_with_few_losses() {
+    for timer in [100, 240, 350, 1800] {
+        let mut path = Forgetful::new(seconds(timer));
+        path.until(path.bench.now + seconds(6 * 3600));
+        let lost = path.bench.connection.statistics().pings_lost;
+        assert!(lost <= 6, "{timer}: {lost}");
+        let (pings, from) = (path.pings, path.bench.now);
+        path.until(from + seconds(24 * 3600));
+        assert_eq!(path.bench.connection.statistics().pings_lost, lost, "{timer}: it is settled");
+        let rate = f64::from(path.pings - pings) / (24.0 * 3600.0 / timer as f64);
+        assert!((1.0..1.25).contains(&rate), "{timer}: {rate} pings for each time that the path bears");
+    }
+}
+
+#[test]
+fn a_search_never_costs_a_message() {
+    for seed in 0..300 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut path = Forgetful::new(seconds(random.u64(61..500)));
+        let mut sent = 0;
+        while sent < 50 {
+            path.until(path.bench.now + Duration::from_millis(random.u64(1..400_000)));
+            // Without a connection a message is refused at once, as ever.
+            if path.bench.connection.statistics().state == State::Ready {
+                sent += 1;
+                let mut message = request(1);
+                *message.last_mut().unwrap() = sent;
+                path.bench.send(sent.into(), &message);
+            }
+        }
+        path.until(path.bench.now + seconds(3600));
+        assert_eq!(path.failed, Vec::<u64>::new(), "seed {seed}");
+        assert_eq!(path.reached, (1..=50).collect::<Vec<u64>>(), "seed {seed}");
+    }
+}
+
+#[test]
+fn what_a_network_bears_is_remembered_for_it() {
+    let network = |number| Input::NetworkChanged(Some(networks::Network(number)));
+    let mut path = Forgetful::new(seconds(240));
+    path.bench.input(network(1));
+    path.until(path.bench.now + seconds(6 * 3600));
+    let known = path.bench.connection.networks().get(networks::Network(1)).unwrap();
+    assert!(known.proven > seconds(200) && known.broken.is_some());
+    path.bench.input(network(2));
+    let other = path.bench.connection.networks();
+    assert_eq!(other.get(networks::Network(1)), Some(known));
+    assert_eq!(other.get(networks::Network(2)).unwrap().proven, seconds(60));
+    path.bench.input(network(1));
+    assert_eq!(path.bench.connection.networks().get(networks::Network(1)), Some(known));
 }
 
 /// A path in virtual time: it carries messages with a delay until it dies, and kills what is sent afterwards in silence.

@@ -603,6 +603,7 @@ fn core_settings(
     Ok(core::Settings {
         host: endpoint.host,
         port: endpoint.port,
+        alternative_port: None,
         transport,
         secure: endpoint.secure,
         framing,
@@ -614,7 +615,9 @@ fn core_settings(
             } else {
                 crate::keepalive::Answer::Retransmitted
             },
+            adaptive: None,
         },
+        networks: Default::default(),
         queue_limit: in_range(options.queue_limit, 1..=65_536)? as usize,
         keep_queued: flag(options.keep_queued_messages)?,
         max_message_size: max_message_size as usize,

@@ -107,6 +107,7 @@ pub extern "C" fn mcc_keepalive_new(
             interval: keepalive_interval(options.interval_s, reliable)?,
             jitter_percent: within(options.jitter_percent, 0, 50)?,
             answer: if reliable { Answer::Within(timeout) } else { Answer::Retransmitted },
+            adaptive: None,
         };
         let seed = if options.seed == 0 { random::seed() } else { options.seed };
         let state =
@@ -264,7 +265,7 @@ pub extern "C" fn mcc_keepalive_set_interval(keepalive: *mut mcc_keepalive_t, se
 pub extern "C" fn mcc_keepalive_restart(keepalive: *mut mcc_keepalive_t, now_ms: u64) -> mcc_status_t {
     change(keepalive, |state| {
         state.sent = RecentIds::default();
-        state.keepalive.restart(time(now_ms));
+        state.keepalive.restart(time(now_ms), false);
         Ok(())
     })
 }

@@ -4,8 +4,10 @@
 //! A ping is due one interval after the last message sent or the last one received, whichever was earlier: sending keeps a NAT's
 //! mapping, only receiving proves the path.
 
+pub mod adaptive;
 mod retransmission;
 
+use adaptive::{Adaptive, Bounds, Knowledge};
 use retransmission::Retransmission;
 use std::time::Duration;
 
@@ -25,6 +27,8 @@ pub struct Settings {
     pub jitter_percent: u32,
     /// How the answer is awaited.
     pub answer: Answer,
+    /// Within what the interval is looked for, in place of the one above; none: it is fixed.
+    pub adaptive: Option<Bounds>,
 }
 
 /// How the answer to a ping is awaited.
@@ -67,6 +71,7 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Keepalive {
     settings: Settings,
+    adaptive: Option<Adaptive>,
     random: fastrand::Rng,
     now: Option<Duration>,
     last_sent: Duration,
@@ -86,9 +91,9 @@ enum Ping {
     /// One was asked for.
     Asked,
     /// One went out, or is on its way, and nothing has come in since.
-    Outstanding { deadline: Duration, retransmission: Option<Retransmission> },
+    Outstanding { deadline: Duration, retransmission: Option<Retransmission>, silence: Duration },
     /// One was lost.
-    Lost,
+    Lost { silence: Duration },
 }
 
 impl Keepalive {
@@ -98,6 +103,7 @@ impl Keepalive {
         let next_message_id = random.u16(..);
         let mut keepalive = Self {
             settings,
+            adaptive: settings.adaptive.map(|bounds| Adaptive::new(bounds, None)),
             random,
             now: None,
             last_sent: Duration::ZERO,
@@ -111,9 +117,13 @@ impl Keepalive {
         keepalive
     }
 
-    /// A new connection stands: nothing is outstanding, and the interval begins now.
-    pub fn restart(&mut self, now: Duration) {
+    /// A new connection stands: nothing is outstanding, and the interval begins now. `at_once`: at the first attempt after the earlier
+    /// one was lost.
+    pub fn restart(&mut self, now: Duration, at_once: bool) {
         let now = self.at(now);
+        if let Some(adaptive) = &mut self.adaptive {
+            adaptive.on_connected(at_once);
+        }
         self.last_sent = now;
         self.last_received = now;
         self.ping = Ping::Idle;
@@ -129,15 +139,23 @@ impl Keepalive {
     /// A message came in. Gives the round-trip time if it answered the ping.
     pub fn on_received(&mut self, now: Duration, evidence: Evidence) -> Option<Duration> {
         let now = self.at(now);
-        if evidence == Evidence::None || matches!(self.ping, Ping::Lost) {
+        if evidence == Evidence::None || matches!(self.ping, Ping::Lost { .. }) {
             return None;
         }
-        self.last_received = now;
-        // Any valid message that comes in while a ping is outstanding proves the path; its answer may still come, for its time.
-        if matches!(self.ping, Ping::Outstanding { .. }) {
-            self.ping = Ping::Idle;
-            self.draw();
+        let borne = match self.ping {
+            // Any valid message that comes in while a ping is outstanding proves the path; its answer may still come, for its time.
+            Ping::Outstanding { silence, .. } => {
+                self.ping = Ping::Idle;
+                self.draw();
+                // A peer that answers to any address of ours proves nothing about the one that it had.
+                (self.settings.answer != Answer::Retransmitted).then_some(silence)
+            }
+            _ => Some(self.silence(now)),
+        };
+        if let (Some(adaptive), Some(borne)) = (&mut self.adaptive, borne) {
+            adaptive.on_borne(borne);
         }
+        self.last_received = now;
         let (_, sent) = self.unanswered.take_if(|_| evidence == Evidence::Answer)?;
         Some(now.saturating_sub(sent))
     }
@@ -153,23 +171,89 @@ impl Keepalive {
     /// The ping could not be sent: it counts as lost. False if none is outstanding.
     pub fn on_send_failed(&mut self, now: Duration) -> bool {
         self.at(now);
-        let outstanding = matches!(self.ping, Ping::Outstanding { .. });
-        if outstanding {
-            self.ping = Ping::Lost;
-        }
-        outstanding
+        let Ping::Outstanding { silence, .. } = self.ping else { return false };
+        self.lose(silence);
+        true
     }
 
-    /// Asks for a ping now. One that is outstanding counts for it.
-    pub fn ping(&mut self) {
-        if matches!(self.ping, Ping::Idle) {
+    /// The connection broke. Where nothing had gone either way for longer than the path is known to bear, that may be why.
+    pub fn on_broken(&mut self, now: Duration) {
+        let now = self.at(now);
+        let silence = self.silence(now);
+        if let (Some(adaptive), Ping::Idle) = (&mut self.adaptive, &self.ping) {
+            if silence > adaptive.safe() {
+                adaptive.on_lost(silence);
+            }
+        }
+    }
+
+    /// Whether the path has been silent for longer than it is known to bear, so that a message would go nowhere without a word: a
+    /// ping has to be answered first.
+    pub fn must_prove_first(&self, now: Duration) -> bool {
+        let Some(adaptive) = &self.adaptive else { return false };
+        match self.ping {
+            _ if self.settings.answer == Answer::Retransmitted => false,
+            Ping::Outstanding { silence, .. } => silence > adaptive.safe(),
+            Ping::Idle | Ping::Asked => self.silence(self.now.unwrap_or(now).max(now)) > adaptive.safe(),
+            Ping::Lost { .. } => false,
+        }
+    }
+
+    /// Whether the latest ping was to prove a longer silence than the path is known to bear, and its answer has not come.
+    pub fn was_proving(&self) -> bool {
+        match (&self.ping, &self.adaptive) {
+            (Ping::Outstanding { silence, .. } | Ping::Lost { silence }, Some(adaptive)) => *silence > adaptive.safe(),
+            _ => false,
+        }
+    }
+
+    /// What is known of the path, where the interval is looked for.
+    pub fn knowledge(&self) -> Option<Knowledge> {
+        self.adaptive.as_ref().map(Adaptive::knowledge)
+    }
+
+    /// The path is another one, of which this is known.
+    pub fn set_knowledge(&mut self, knowledge: Option<Knowledge>) {
+        if let Some(adaptive) = &mut self.adaptive {
+            adaptive.start_over(knowledge);
+        }
+    }
+
+    fn lose(&mut self, silence: Duration) {
+        self.ping = Ping::Lost { silence };
+        if let Some(adaptive) = &mut self.adaptive {
+            adaptive.on_lost(silence);
+        }
+    }
+
+    /// How long nothing has gone either way.
+    fn silence(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.last_sent.max(self.last_received))
+    }
+
+    /// Asks for a ping now. One that is outstanding counts for it: then, and where the path is dead, this is false.
+    pub fn ping(&mut self) -> bool {
+        let idle = matches!(self.ping, Ping::Idle);
+        if idle {
             self.ping = Ping::Asked;
         }
+        idle
     }
 
-    /// Changes the interval; it counts from the latest traffic.
+    /// Changes the interval, which is fixed from then on; it counts from the latest traffic.
     pub fn set_interval(&mut self, interval: Option<Duration>) {
         self.settings.interval = interval;
+        self.adaptive = None;
+    }
+
+    /// The interval in force; none: no pings.
+    pub fn interval(&self) -> Option<Duration> {
+        match &self.adaptive {
+            // Where answers prove nothing there is nothing to look for.
+            Some(adaptive) if self.settings.answer == Answer::Retransmitted => Some(adaptive.safe()),
+            Some(adaptive) => Some(adaptive.interval()),
+            None => self.settings.interval,
+        }
     }
 
     /// The message ID of the latest ping, as long as its answer has not come.
@@ -192,7 +276,7 @@ impl Keepalive {
             Ping::Outstanding { deadline, retransmission, .. } => {
                 Some(retransmission.as_ref().and_then(Retransmission::due).unwrap_or(*deadline))
             }
-            Ping::Lost => None,
+            Ping::Lost { .. } => None,
         }
     }
 
@@ -201,8 +285,9 @@ impl Keepalive {
         match &mut self.ping {
             Ping::Idle if due.is_none_or(|due| now < due) => Action::Wait,
             Ping::Idle | Ping::Asked => self.send(now),
-            Ping::Outstanding { deadline, .. } if now >= *deadline => {
-                self.ping = Ping::Lost;
+            Ping::Outstanding { deadline, silence, .. } if now >= *deadline => {
+                let silence = *silence;
+                self.lose(silence);
                 Action::PathDead
             }
             Ping::Outstanding { retransmission, .. } => {
@@ -216,11 +301,12 @@ impl Keepalive {
                     _ => Action::Wait,
                 }
             }
-            Ping::Lost => Action::PathDead,
+            Ping::Lost { .. } => Action::PathDead,
         }
     }
 
     fn send(&mut self, now: Duration) -> Action {
+        let silence = self.silence(now);
         let message_id = self.next_message_id;
         self.next_message_id = self.next_message_id.wrapping_add(1);
         let (deadline, retransmission) = match self.settings.answer {
@@ -230,16 +316,18 @@ impl Keepalive {
                 (retransmission.end(), Some(retransmission))
             }
         };
-        self.ping = Ping::Outstanding { deadline, retransmission };
+        self.ping = Ping::Outstanding { deadline, retransmission, silence };
         self.unanswered = Some((message_id, now));
         self.last_sent = now;
         Action::SendPing { message_id, retransmission: false }
     }
 
     fn ping_due(&self) -> Option<Duration> {
-        let interval = self.settings.interval?;
+        let interval = self.interval()?;
         self.now?;
-        let millionths = 1_000_000 - self.shortened;
+        // A silence that is tried out is tried out in full.
+        let searching = self.adaptive.as_ref().is_some_and(Adaptive::is_searching);
+        let millionths = 1_000_000 - if searching { 0 } else { self.shortened };
         let shortened =
             u64::try_from(interval.as_micros()).unwrap_or(u64::MAX / 1_000_000) as u128 * u128::from(millionths);
         let shortened = Duration::from_micros(u64::try_from(shortened / 1_000_000).unwrap_or(u64::MAX));

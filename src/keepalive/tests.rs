@@ -8,12 +8,12 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 fn settings(answer: Answer, jitter_percent: u32) -> Settings {
-    Settings { interval: Some(INTERVAL), jitter_percent, answer }
+    Settings { interval: Some(INTERVAL), jitter_percent, answer, adaptive: None }
 }
 
 fn over_tcp(jitter_percent: u32) -> Keepalive {
     let mut keepalive = Keepalive::new(settings(Answer::Within(TIMEOUT), jitter_percent), 1);
-    keepalive.restart(Duration::ZERO);
+    keepalive.restart(Duration::ZERO, false);
     keepalive
 }
 
@@ -105,7 +105,7 @@ fn a_dead_path_stays_dead_until_a_new_connection_stands() {
     assert_eq!(keepalive.poll(now), (Action::PathDead, None));
     keepalive.on_received(now, Evidence::Traffic);
     assert_eq!(keepalive.poll(now).0, Action::PathDead);
-    keepalive.restart(now + seconds(100));
+    keepalive.restart(now + seconds(100), false);
     assert_eq!(keepalive.poll(now + seconds(100)), (Action::Wait, Some(now + seconds(100) + INTERVAL)));
 }
 
@@ -155,7 +155,7 @@ fn time_that_goes_back_changes_nothing() {
     keepalive.on_received(seconds(50), Evidence::Traffic);
     assert_eq!(keepalive.poll(seconds(0)), (Action::Wait, Some(seconds(100) + INTERVAL)));
     let mut latest = Keepalive::new(settings(Answer::Within(TIMEOUT), 0), 1);
-    latest.restart(Duration::MAX);
+    latest.restart(Duration::MAX, false);
     assert_eq!(
         latest.poll(Duration::MAX).0,
         Action::SendPing { message_id: latest.unanswered().unwrap(), retransmission: false }
@@ -167,7 +167,7 @@ fn time_that_goes_back_changes_nothing() {
 fn over_datagrams_a_ping_is_retransmitted_with_the_same_message_id() {
     for seed in 0..200 {
         let mut keepalive = Keepalive::new(settings(Answer::Retransmitted, 0), seed);
-        keepalive.restart(Duration::ZERO);
+        keepalive.restart(Duration::ZERO, false);
         let Action::SendPing { message_id, .. } = keepalive.poll(INTERVAL).0 else { panic!() };
         let (mut now, mut gaps) = (INTERVAL, Vec::new());
         loop {
@@ -194,7 +194,7 @@ fn over_datagrams_a_ping_is_retransmitted_with_the_same_message_id() {
 #[test]
 fn the_round_trip_time_counts_from_the_latest_transmission() {
     let mut keepalive = Keepalive::new(settings(Answer::Retransmitted, 0), 3);
-    keepalive.restart(Duration::ZERO);
+    keepalive.restart(Duration::ZERO, false);
     keepalive.poll(INTERVAL);
     let again = keepalive.deadline().unwrap();
     keepalive.poll(again);
@@ -215,10 +215,14 @@ fn a_dead_path_is_seen_in_time_over_random_schedules() {
         let mut random = fastrand::Rng::with_seed(seed);
         let interval = seconds(random.u64(1..1000));
         let timeout = seconds(random.u64(1..60));
-        let settings =
-            Settings { interval: Some(interval), jitter_percent: random.u32(0..=50), answer: Answer::Within(timeout) };
+        let settings = Settings {
+            interval: Some(interval),
+            jitter_percent: random.u32(0..=50),
+            answer: Answer::Within(timeout),
+            adaptive: None,
+        };
         let mut keepalive = Keepalive::new(settings, seed);
-        keepalive.restart(Duration::ZERO);
+        keepalive.restart(Duration::ZERO, false);
         let death = Duration::from_millis(random.u64(0..5_000_000));
         let round_trip = Duration::from_millis(random.u64(1..1000)).min(timeout / 2);
         let (mut now, mut answer, mut died) = (Duration::ZERO, None::<Duration>, None);

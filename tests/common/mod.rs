@@ -191,6 +191,7 @@ pub fn settings(uri: &str) -> ConnectionSettings {
     let core = connection::Settings {
         host: endpoint.host,
         port: endpoint.port,
+        alternative_port: None,
         transport: Transport::Tcp,
         secure: endpoint.secure,
         framing,
@@ -198,7 +199,9 @@ pub fn settings(uri: &str) -> ConnectionSettings {
             interval: Some(Duration::from_secs(540)),
             jitter_percent: 0,
             answer: Answer::Within(Duration::from_secs(2)),
+            adaptive: None,
         },
+        networks: Default::default(),
         queue_limit: 64,
         keep_queued: false,
         max_message_size: 65_535,
