@@ -10,6 +10,7 @@ use crate::coap::message::{self, Type};
 use crate::coap::ping::{self, RecentIds};
 use crate::coap::signal::{self, Signal};
 use crate::error::{Class, Failure, Status};
+use crate::keepalive::adaptive::Knowledge;
 use crate::keepalive::{Action, Evidence, Keepalive};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -108,7 +109,11 @@ impl Connection {
 
     /// What it has done so far.
     pub fn statistics(&self) -> Statistics {
-        Statistics { messages_queued: self.waiting_messages() as u64, ..self.statistics }
+        Statistics {
+            messages_queued: self.waiting_messages() as u64,
+            keepalive_interval: self.keepalive.interval(),
+            ..self.statistics
+        }
     }
 
     /// Whether it is over: nothing will come out of it any more.
@@ -136,7 +141,11 @@ impl Connection {
             Input::Ping => {
                 self.keepalive.ping();
             }
-            Input::SetKeepalive(interval) => self.keepalive.set_interval(interval),
+            Input::SetKeepalive(interval) => {
+                // It ends a search: what that found out stays known.
+                self.settings.networks = self.networks();
+                self.keepalive.set_interval(interval);
+            }
             Input::NetworkChanged(network) => self.network_changed(now, network),
             Input::Close => self.close(now),
         }
@@ -149,6 +158,12 @@ impl Connection {
             networks.set(network, knowledge);
         }
         networks
+    }
+
+    /// The network that it is in and what is known of its path: [`Self::networks`] changes only together with this, or by an input
+    /// that sets it.
+    pub fn path(&self) -> (Option<Network>, Option<Knowledge>) {
+        (self.network, self.keepalive.knowledge())
     }
 
     /// The next thing to do. After [`Output::Wait`] there is nothing more until the next input or the time that it says.
@@ -665,6 +680,9 @@ impl Connection {
         } else if matches!(self.phase, Phase::Ready { .. }) {
             self.keepalive.on_broken(now);
         }
+        if failure.status.class() == Class::NetworkDown {
+            self.keepalive.acquit_path();
+        }
         self.fail(now, failure);
     }
 
@@ -675,13 +693,17 @@ impl Connection {
     }
 
     fn network_changed(&mut self, now: Duration, network: Option<Network>) {
-        if let Some(network) = network.filter(|network| self.network != Some(*network)) {
+        if let Some(other) = network.filter(|network| self.network != Some(*network)) {
             self.settings.networks = self.networks();
-            self.network = Some(network);
-            self.keepalive.set_knowledge(self.settings.networks.get(network));
+            self.network = Some(other);
+            self.keepalive.set_knowledge(self.settings.networks.get(other));
         }
         match &mut self.phase {
             Phase::Waiting { until } => {
+                // Without a network there is nothing to try, and the next one would be kept waiting for it.
+                if network.is_none() {
+                    return;
+                }
                 let earliest = self.hurried.map_or(now, |hurried| now.max(hurried.saturating_add(HURRY)));
                 if earliest < *until {
                     *until = earliest;

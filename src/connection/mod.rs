@@ -224,4 +224,6 @@ pub struct Statistics {
     pub peer_pings_answered: u64,
     /// The round-trip time of the latest answered ping.
     pub round_trip: Duration,
+    /// The keepalive interval in force; none: no pings but those asked for.
+    pub keepalive_interval: Option<Duration>,
 }

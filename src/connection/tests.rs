@@ -770,12 +770,24 @@ fn a_change_of_the_network_cuts_a_wait_short_once_in_five_seconds() {
         let link = Link(bench.connection.statistics().attempts);
         bench.input(Input::Failed(link, Status::NetworkDown.into()));
         bench.take();
-        bench.input(Input::NetworkChanged(None));
+        bench.input(Input::NetworkChanged(Some(networks::Network(1))));
         let before = bench.now;
         bench.wait();
         assert!(bench.now - before <= seconds(5), "it does not wait for the backoff");
     }
     assert!(bench.now >= first + seconds(10 * 4), "nor is it run after more often: {:?}", bench.now - first);
+}
+
+#[test]
+fn a_network_that_is_gone_is_not_run_after_and_the_next_one_is_at_once() {
+    let mut bench = Bench::new(settings(Framing::LengthPrefix));
+    bench.now += seconds(100);
+    bench.input(Input::Failed(bench.link(), Status::NetworkDown.into()));
+    bench.take();
+    bench.input(Input::NetworkChanged(None));
+    assert_eq!(bench.take(), [], "there is nothing to try");
+    bench.input(Input::NetworkChanged(Some(networks::Network(1))));
+    assert!(matches!(bench.take()[..], [Output::Report(_), Output::Connect(..)]));
 }
 
 /// A path that forgets after a silence, in virtual time.
@@ -906,6 +918,34 @@ fn what_a_network_bears_is_remembered_for_it() {
     assert_eq!(other.get(networks::Network(2)).unwrap().proven, seconds(60));
     path.bench.input(network(1));
     assert_eq!(path.bench.connection.networks().get(networks::Network(1)), Some(known));
+}
+
+#[test]
+fn a_network_that_went_down_is_not_taken_for_a_path_that_forgot() {
+    for silence in [80, 90] {
+        let mut path = Forgetful::new(seconds(240));
+        path.bench.input(Input::NetworkChanged(Some(networks::Network(1))));
+        path.until(path.bench.now + seconds(silence));
+        let before = path.bench.connection.path();
+        path.bench.input(Input::Failed(path.link, Status::NetworkDown.into()));
+        path.until(path.bench.now + seconds(50));
+        assert_eq!(path.bench.connection.statistics().connections, 2, "{silence}");
+        assert_eq!(path.bench.connection.path().1.unwrap().broken, before.1.unwrap().broken, "{silence}");
+    }
+}
+
+#[test]
+fn a_fixed_interval_does_not_make_it_forget_what_was_found_out() {
+    let mut path = Forgetful::new(seconds(240));
+    path.bench.input(Input::NetworkChanged(Some(networks::Network(1))));
+    path.until(path.bench.now + seconds(6 * 3600));
+    let known = path.bench.connection.networks();
+    assert!(known.get(networks::Network(1)).unwrap().proven > seconds(200));
+    path.bench.input(Input::SetKeepalive(Some(seconds(30))));
+    assert_eq!(path.bench.connection.networks(), known);
+    assert_eq!(path.bench.connection.statistics().keepalive_interval, Some(seconds(30)));
+    path.bench.input(Input::NetworkChanged(Some(networks::Network(2))));
+    assert_eq!(path.bench.connection.networks(), known);
 }
 
 /// A path in virtual time: it carries messages with a delay until it dies, and kills what is sent afterwards in silence.

@@ -114,6 +114,11 @@ impl Adaptive {
         self.suspect = Some(silence);
     }
 
+    /// What was lost was not the path's doing.
+    pub fn acquit(&mut self) {
+        self.suspect = None;
+    }
+
     /// A new connection stands; `at_once`: at the first attempt after the earlier one was lost.
     pub fn on_connected(&mut self, at_once: bool) {
         let Some(silence) = self.suspect.take().filter(|_| at_once) else { return };

@@ -187,6 +187,13 @@ impl Keepalive {
         }
     }
 
+    /// The device's own network was what failed: the path is not to blame.
+    pub fn acquit_path(&mut self) {
+        if let Some(adaptive) = &mut self.adaptive {
+            adaptive.acquit();
+        }
+    }
+
     /// Whether the path has been silent for longer than it is known to bear, so that a message would go nowhere without a word: a
     /// ping has to be answered first.
     pub fn must_prove_first(&self, now: Duration) -> bool {
