@@ -48,6 +48,8 @@ pub struct Connection {
     /// Attempts since the latest connection was lost.
     attempts_since_loss: u32,
     network: Option<Network>,
+    /// The network changed under the connection, and nothing has come in since.
+    shaken: bool,
     /// When a change of the network last cut a wait short.
     hurried: Option<Duration>,
     /// The port that worked last, that of this attempt, and the addresses for the other one if it has not had its turn.
@@ -99,6 +101,7 @@ impl Connection {
             next_number: 1,
             attempts_since_loss: 0,
             network: None,
+            shaken: false,
             hurried: None,
             worked_port: settings.port,
             port: settings.port,
@@ -362,6 +365,7 @@ impl Connection {
 
     fn ready(&mut self, now: Duration, link: Link) {
         self.phase = Phase::Ready { link, since: now };
+        self.shaken = false;
         self.statistics.connections += 1;
         self.keepalive.restart(now, self.attempts_since_loss == 1);
         self.worked_port = self.port;
@@ -490,6 +494,7 @@ impl Connection {
     // Receiving.
 
     fn received(&mut self, now: Duration, which: Link, mut bytes: &[u8], end_of_unit: bool) {
+        self.shaken &= self.link() != Some(which);
         while self.link() == Some(which) {
             match self.decoder.decode(&mut bytes, end_of_unit) {
                 Ok(None) => return,
@@ -680,9 +685,6 @@ impl Connection {
         } else if matches!(self.phase, Phase::Ready { .. }) {
             self.keepalive.on_broken(now);
         }
-        if failure.status.class() == Class::NetworkDown {
-            self.keepalive.acquit_path();
-        }
         self.fail(now, failure);
     }
 
@@ -712,6 +714,7 @@ impl Connection {
             }
             // It may have changed under the connection: better to know.
             Phase::Ready { .. } => {
+                self.shaken = true;
                 self.keepalive.ping();
             }
             _ => {}
@@ -725,6 +728,9 @@ impl Connection {
         let established = self.close_links(now);
         if established {
             self.attempts_since_loss = 0;
+            if self.shaken || failure.status.class() == Class::NetworkDown {
+                self.keepalive.acquit_path();
+            }
         }
         self.settle_messages(failure, proving);
         let peer_closed = established && failure.status.class() == Class::ClosedByPeer;

@@ -935,6 +935,34 @@ fn a_network_that_went_down_is_not_taken_for_a_path_that_forgot() {
 }
 
 #[test]
+fn a_path_that_is_dead_after_the_network_changed_is_not_to_blame() {
+    for changes in [false, true] {
+        let mut settings = settings(Framing::LengthPrefix);
+        settings.keepalive.adaptive = Some(keepalive::adaptive::Bounds {
+            floor: seconds(60),
+            ceiling: seconds(3600),
+            step_percent: 150,
+            margin_percent: 5,
+        });
+        let (mut bench, link) = Bench::ready(settings);
+        bench.now += seconds(80);
+        if changes {
+            bench.input(Input::NetworkChanged(None));
+        } else {
+            bench.input(Input::Ping);
+        }
+        assert_eq!(bench.written().len(), 1);
+        bench.input(Input::Sent(link));
+        bench.wait();
+        assert_eq!(bench.waiting().0.status, Status::PathSilent);
+        bench.wait();
+        bench.input(Input::Connected(bench.link()));
+        let broken = bench.connection.path().1.unwrap().broken;
+        assert_eq!(broken, (!changes).then_some(seconds(80)));
+    }
+}
+
+#[test]
 fn a_fixed_interval_does_not_make_it_forget_what_was_found_out() {
     let mut path = Forgetful::new(seconds(240));
     path.bench.input(Input::NetworkChanged(Some(networks::Network(1))));
