@@ -7,11 +7,6 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network(pub u64);
 
-impl Network {
-    /// Where a device cannot tell its networks apart, or has none yet.
-    pub const UNKNOWN: Self = Self(0);
-}
-
 /// So many networks are remembered, the latest ones.
 const MAX_NETWORKS: usize = 16;
 

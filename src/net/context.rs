@@ -4,10 +4,13 @@
 
 use super::clock;
 use super::driver::{Driver, Environment};
-use super::reactor::{Reactor, Readiness, Waker};
+use super::interface::Surroundings;
+use super::reactor::{FIRST_OWN_TOKEN, Interest, Reactor, Readiness, Waker};
 use super::socket::TcpOptions;
 use super::thread;
+use super::watch::Watch;
 use crate::coap::framing::{self, Framing, Unsendable};
+use crate::connection::networks::Networks;
 use crate::connection::{self, Input, Lookup, Report, State, Statistics, Transport};
 use crate::error::{Failure, Status};
 use crate::{log, panic, tls};
@@ -253,6 +256,7 @@ pub(super) struct ConnectionShared {
 #[derive(Debug, Default)]
 struct SharedState {
     statistics: Statistics,
+    networks: Networks,
     /// The tickets of messages that were taken and are not reported yet.
     unreported: BTreeSet<u64>,
     last_ticket: u64,
@@ -263,6 +267,10 @@ struct SharedState {
 impl ConnectionShared {
     pub(super) fn update(&self, statistics: Statistics) {
         lock(&self.state).statistics = statistics;
+    }
+
+    pub(super) fn update_networks(&self, networks: Networks) {
+        lock(&self.state).networks = networks;
     }
 
     pub(super) fn reported(&self, ticket: u64) {
@@ -344,6 +352,11 @@ impl Connection {
         Statistics { messages_queued: state.unreported.len() as u64, ..state.statistics }
     }
 
+    /// What it knows of the paths of networks so far, to be kept for a later connection.
+    pub fn networks(&self) -> Networks {
+        lock(&self.shared.state).networks.clone()
+    }
+
     /// Whether it runs over a transport that repeats what is lost.
     pub fn is_reliable(&self) -> bool {
         self.shared.reliable
@@ -361,6 +374,16 @@ impl Connection {
     }
 }
 
+/// What a loop's watch of the network is registered with. Those of sockets are smaller.
+const NETWORK_TOKEN: u64 = FIRST_OWN_TOKEN - 1;
+/// After the first word of a change the surroundings are looked at this much later: one change is told in several words, an address
+/// comes before its route, and whoever floods the loop with words has it look no more often.
+const NETWORK_SETTLES: Duration = Duration::from_millis(100);
+/// The network of a device that has none yet, or cannot tell it from others.
+const UNKNOWN_NETWORK: u64 = 0;
+/// When they are looked at again where they could not be listed.
+const NETWORK_RETRY: Duration = Duration::from_secs(1);
+
 /// The loop.
 struct EventLoop {
     environment: Environment,
@@ -368,6 +391,11 @@ struct EventLoop {
     deadlines: BTreeSet<(Duration, u64)>,
     ready: Vec<Readiness>,
     stopped: bool,
+    /// As long as there are connections, and the system lets it be.
+    watch: Option<Watch>,
+    surroundings: Option<Surroundings>,
+    /// When the surroundings are to be looked at.
+    look_at: Option<Duration>,
 }
 
 impl std::fmt::Debug for EventLoop {
@@ -378,7 +406,16 @@ impl std::fmt::Debug for EventLoop {
 
 impl EventLoop {
     fn new(environment: Environment) -> Self {
-        Self { environment, drivers: HashMap::new(), deadlines: BTreeSet::new(), ready: Vec::new(), stopped: false }
+        Self {
+            environment,
+            drivers: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            ready: Vec::new(),
+            stopped: false,
+            watch: None,
+            surroundings: None,
+            look_at: None,
+        }
     }
 
     fn run(mut self, inbox: &Inbox) {
@@ -400,6 +437,9 @@ impl EventLoop {
         let hungry = std::mem::take(&mut self.environment.hungry);
         self.environment.reactor.wait(timeout, &mut ready)?;
         for readiness in ready.drain(..) {
+            if readiness.token == NETWORK_TOKEN && self.look_at.is_none() {
+                self.look_at = Some(clock::now().saturating_add(NETWORK_SETTLES));
+            }
             if let Some((id, link)) = self.environment.tokens.get(&readiness.token).copied() {
                 self.with(id, |driver, environment| driver.ready(environment, link, readiness));
             }
@@ -411,6 +451,7 @@ impl EventLoop {
             }
         }
         self.run_commands();
+        self.look_around();
         self.run_deadlines();
         if self.stopped { Ok(()) } else { self.arm() }
     }
@@ -421,7 +462,63 @@ impl EventLoop {
         if waiting || !self.environment.hungry.is_empty() {
             self.environment.inbox.waker.wake();
         }
-        self.environment.reactor.set_deadline(self.deadlines.first().map(|(deadline, _)| *deadline))
+        let deadline = self.deadlines.first().map(|(deadline, _)| *deadline).into_iter().chain(self.look_at).min();
+        self.environment.reactor.set_deadline(deadline)
+    }
+
+    /// Begins to watch the network, where it is not watched yet; a loop that may not goes on without.
+    fn watch(&mut self) {
+        if self.watch.is_some() {
+            return;
+        }
+        let registrar = self.environment.reactor.registrar();
+        // Opened before the look, so that no change is missed between the two.
+        let watch = Watch::open().ok().filter(|watch| registrar.add(watch, NETWORK_TOKEN, Interest::Read).is_ok());
+        if watch.is_none() && self.surroundings.is_none() {
+            log::info(format_args!(
+                "the system does not tell of changes of the network: connections find out by themselves"
+            ));
+        }
+        self.surroundings = Surroundings::look().ok();
+        self.watch = watch;
+    }
+
+    /// Looks whether the network is another one, if it is time to, and tells the connections.
+    fn look_around(&mut self) {
+        let now = clock::now();
+        if self.look_at.is_none_or(|at| now < at) {
+            return;
+        }
+        self.look_at = None;
+        let Some(watch) = &self.watch else { return };
+        if !watch.drain() {
+            self.look_at = Some(now.saturating_add(NETWORK_SETTLES));
+        }
+        let surroundings = match Surroundings::look() {
+            Ok(surroundings) => surroundings,
+            Err(error) => {
+                log::warning(format_args!("the network interfaces cannot be listed: {error}"));
+                self.look_at = Some(now.saturating_add(NETWORK_RETRY));
+                return;
+            }
+        };
+        if self.surroundings.as_ref() == Some(&surroundings) {
+            return;
+        }
+        let differ = self.surroundings.as_ref().is_none_or(|before| surroundings.differ_from(before));
+        if differ {
+            log::info(format_args!("the network of this device has changed"));
+        }
+        let ids: Vec<u64> = self.drivers.keys().copied().collect();
+        for id in ids {
+            self.with(id, |driver, environment| {
+                driver.close_gone(environment, &surroundings);
+                if differ {
+                    driver.network_is(environment, surroundings.network());
+                }
+            });
+        }
+        self.surroundings = Some(surroundings);
     }
 
     fn run_deadlines(&mut self) {
@@ -447,8 +544,13 @@ impl EventLoop {
         match command {
             Command::Open(opening) => {
                 let Opening { id, driver } = *opening;
+                self.watch();
                 self.drivers.insert(id, driver);
-                self.with(id, |driver, environment| driver.handle(environment, Input::Open));
+                let network = self.surroundings.as_ref().and_then(Surroundings::network).unwrap_or(UNKNOWN_NETWORK);
+                self.with(id, |driver, environment| {
+                    driver.network_is(environment, Some(network));
+                    driver.handle(environment, Input::Open);
+                });
             }
             Command::Send { id, ticket, message } => self.input(id, Input::Send { ticket, message }),
             Command::Ping { id } => self.input(id, Input::Ping),
@@ -506,6 +608,11 @@ impl EventLoop {
             if !survived {
                 driver.shared().close();
                 panic::guard((), || driver.abandon(environment));
+            }
+            if self.drivers.is_empty() {
+                self.watch = None;
+                self.surroundings = None;
+                self.look_at = None;
             }
         }
     }

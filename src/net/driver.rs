@@ -2,12 +2,15 @@
 
 use super::clock;
 use super::context::{Command, ConnectionSettings, ConnectionShared, Event, Inbox, Sink};
+use super::interface::Surroundings;
 use super::random;
 use super::reactor::{Interest, Reactor, Readiness};
 use super::resolver::{self, Waiting};
 use super::socket::{self, Received, Socket};
+use crate::connection::networks::Network;
 use crate::connection::{Connection, Input, Link, Lookup, Output, Report, State, Transport};
 use crate::error::{Class, Failure, Status};
+use crate::keepalive::adaptive::Knowledge;
 use crate::log;
 use crate::tls;
 use crate::tls::time::Clock;
@@ -66,6 +69,8 @@ pub(super) struct Driver {
     lookup: Option<Arc<()>>,
     sink: Sink,
     shared: Arc<ConnectionShared>,
+    /// The network and what is known of it, as others see them.
+    path: (Option<Network>, Option<Knowledge>),
     /// When the core wants to be asked again, or a handshake is to go on though nothing came in.
     pub(super) deadline: Option<Duration>,
 }
@@ -143,7 +148,21 @@ enum Step {
 impl Driver {
     pub(super) fn new(id: u64, settings: ConnectionSettings, sink: Sink, shared: Arc<ConnectionShared>) -> Self {
         let core = Connection::new(settings.core.clone(), random::seed());
-        Self { id, core, settings, links: Vec::new(), to_pump: Vec::new(), lookup: None, sink, shared, deadline: None }
+        let path = core.path();
+        shared.update(core.statistics());
+        shared.update_networks(core.networks());
+        Self {
+            id,
+            core,
+            settings,
+            links: Vec::new(),
+            to_pump: Vec::new(),
+            lookup: None,
+            sink,
+            shared,
+            path,
+            deadline: None,
+        }
     }
 
     pub(super) fn shared(&self) -> &ConnectionShared {
@@ -175,7 +194,34 @@ impl Driver {
                 break;
             }
         }
+        self.publish();
+    }
+
+    /// Gives up the sockets whose address is not one of this device any more: nothing comes to them.
+    pub(super) fn close_gone(&mut self, environment: &mut Environment, surroundings: &Surroundings) {
+        let gone = |io: &&LinkIo| io.socket.local_address().is_some_and(|address| !surroundings.has(address.ip()));
+        let gone: Vec<Link> = self.links.iter().filter(gone).map(|io| io.link).collect();
+        for link in gone {
+            self.handle(environment, Input::Failed(link, Status::NetworkDown.into()));
+        }
+    }
+
+    /// This device is in this network now, if in any.
+    pub(super) fn network_is(&mut self, environment: &mut Environment, identity: Option<u64>) {
+        // What a network bears of streams says nothing about datagrams.
+        let datagrams = self.has_datagrams();
+        let network = identity.map(|identity| Network(if datagrams { !identity } else { identity }));
+        self.handle(environment, Input::NetworkChanged(network));
+    }
+
+    /// Lets others see how it stands.
+    fn publish(&mut self) {
         self.shared.update(self.core.statistics());
+        let path = self.core.path();
+        if path != self.path {
+            self.path = path;
+            self.shared.update_networks(self.core.networks());
+        }
     }
 
     /// A socket is ready.
@@ -244,7 +290,7 @@ impl Driver {
                 Output::Secure(link) => self.secure(link),
                 Output::Write(link, bytes) => {
                     // Who has seen what is written finds it in the statistics.
-                    self.shared.update(self.core.statistics());
+                    self.publish();
                     if let Some(io) = self.links.iter_mut().find(|io| io.link == link) {
                         io.outgoing = Some(Outgoing { bytes, written: 0 });
                         self.flush(link);
@@ -272,6 +318,9 @@ impl Driver {
                             self.id
                         ));
                     }
+                    Some(reason) if state == State::Connecting => {
+                        log::info(format_args!("connection {}: {state:?} to the other port: {reason}", self.id));
+                    }
                     Some(_) => log::info(format_args!("connection {}: {state:?}", self.id)),
                 }
             }
@@ -282,7 +331,7 @@ impl Driver {
 
     fn tell(&mut self, event: Event<'_>) {
         // A callback that asks for the statistics or sends sees what it is being told.
-        self.shared.update(self.core.statistics());
+        self.publish();
         (self.sink)(event);
     }
 

@@ -4,7 +4,7 @@ use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::SockaddrStorage;
 use rustix::io::Errno;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// An interface as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,13 +60,99 @@ fn ip_address(address: &SockaddrStorage) -> Option<SocketAddr> {
 
 /// The interface of the default route, else the first that is up; one that leads beyond this device, where there is any.
 pub fn default_of(interfaces: &[Interface]) -> Option<&Interface> {
-    // Of this thread: a process can have threads in several network namespaces.
-    let read = |file| std::fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap_or_default();
-    let routed = default_route_of_ipv4(&read("route")).or_else(|| default_route_of_ipv6(&read("ipv6_route")));
-    let routed = routed.and_then(|name| interfaces.iter().find(|interface| interface.name == name));
+    default_with(interfaces, &default_routes())
+}
+
+fn default_with<'a>(interfaces: &'a [Interface], routes: &[Route]) -> Option<&'a Interface> {
+    let routed = routes.first().and_then(|route| interfaces.iter().find(|interface| interface.name == route.interface));
     routed
         .or_else(|| interfaces.iter().find(|interface| interface.up && !interface.loopback))
         .or_else(|| interfaces.iter().find(|interface| interface.up))
+}
+
+/// A default route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Route {
+    interface: String,
+    gateway: String,
+}
+
+/// The one that counts of IPv4, then the one of IPv6.
+fn default_routes() -> Vec<Route> {
+    // Of this thread: a process can have threads in several network namespaces.
+    let read = |file| std::fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap_or_default();
+    default_route_of_ipv4(&read("route")).into_iter().chain(default_route_of_ipv6(&read("ipv6_route"))).collect()
+}
+
+/// The state of all interfaces and routes that makes a difference to connections: two that are equal make none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Those that are on, lead beyond this device, and have addresses that reach beyond their link: names, links and those addresses.
+    interfaces: Vec<(String, bool, Vec<IpAddr>)>,
+    routes: Vec<Route>,
+    /// Where this device can be reached, or reach itself.
+    own: Vec<IpAddr>,
+    network: Option<u64>,
+}
+
+impl Surroundings {
+    /// As they are now.
+    pub fn look() -> Result<Self, Errno> {
+        Ok(Self::of(&list()?, default_routes()))
+    }
+
+    fn of(interfaces: &[Interface], routes: Vec<Route>) -> Self {
+        let beyond = |interface: &Interface| -> Vec<IpAddr> {
+            let addresses = interface.addresses.iter().filter(|address| !is_link_local(address));
+            let mut addresses: Vec<IpAddr> = addresses.map(SocketAddr::ip).collect();
+            addresses.sort_unstable();
+            addresses
+        };
+        let on = interfaces.iter().filter(|interface| interface.up);
+        let mut own: Vec<IpAddr> =
+            on.clone().flat_map(|interface| interface.addresses.iter().map(SocketAddr::ip)).collect();
+        own.sort_unstable();
+        let default = default_with(interfaces, &routes).filter(|interface| !interface.loopback);
+        let network = default.filter(|interface| interface.reach() == Reach::Beyond);
+        let network = network.map(|interface| identity(&interface.name, &beyond(interface)));
+        let others = on.filter(|interface| !interface.loopback);
+        let others = others.map(|interface| (interface.name.clone(), interface.running, beyond(interface)));
+        let interfaces = others.filter(|(_, _, addresses)| !addresses.is_empty()).collect();
+        Self { interfaces, routes, own, network }
+    }
+
+    /// Whether connections are to be told of the change from those before.
+    pub fn differ_from(&self, before: &Self) -> bool {
+        (&self.interfaces, &self.routes) != (&before.interfaces, &before.routes)
+    }
+
+    /// What tells the network of the default interface from others; none: there is none that reaches beyond its link.
+    pub fn network(&self) -> Option<u64> {
+        self.network
+    }
+
+    /// Whether an interface that is on has this address. Those of this device itself need none.
+    pub fn has(&self, address: IpAddr) -> bool {
+        address.is_loopback() || address.is_unspecified() || self.own.binary_search(&address).is_ok()
+    }
+}
+
+/// FNV-1a over 64 bits, of the name and the addresses, which are in order.
+fn identity(name: &str, addresses: &[IpAddr]) -> u64 {
+    let mut bytes = name.as_bytes().to_vec();
+    let mut before = Vec::new();
+    for address in addresses {
+        let address = match address {
+            IpAddr::V4(address) => [&[4], &address.octets()[..]].concat(),
+            // The network's part: the rest is drawn anew every day where addresses are private (RFC 8981).
+            IpAddr::V6(address) => [&[6], &address.octets()[..8]].concat(),
+        };
+        if address != before {
+            bytes.extend(&address);
+            before = address;
+        }
+    }
+    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3))
 }
 
 /// `RTF_UP` and `RTF_REJECT` of `linux/route.h`.
@@ -74,29 +160,31 @@ const ROUTE_IS_UP: u32 = 1;
 const ROUTE_REJECTS: u32 = 0x200;
 
 /// Columns: interface, destination, gateway, flags, references, uses, metric, mask, …
-fn default_route_of_ipv4(table: &str) -> Option<String> {
+fn default_route_of_ipv4(table: &str) -> Option<Route> {
     let routes = table.lines().filter_map(|line| {
         let columns: Vec<&str> = line.split_whitespace().collect();
-        let [name, destination, _, flags, _, _, metric, mask, ..] = columns[..] else { return None };
+        let [name, destination, gateway, flags, _, _, metric, mask, ..] = columns[..] else { return None };
         let flags = u32::from_str_radix(flags, 16).ok()?;
         let is_default = destination == "00000000" && mask == "00000000";
         let usable = is_default && flags & ROUTE_IS_UP != 0 && flags & ROUTE_REJECTS == 0;
-        usable.then_some((metric.parse::<u32>().ok()?, name))
+        usable.then_some((metric.parse::<u32>().ok()?, name, gateway))
     });
-    routes.min_by_key(|(metric, _)| *metric).map(|(_, name)| name.to_owned())
+    let first = routes.min_by_key(|(metric, ..)| *metric);
+    first.map(|(_, name, gateway)| Route { interface: name.to_owned(), gateway: gateway.to_owned() })
 }
 
 /// Columns: destination, its prefix length, source, its prefix length, gateway, metric, references, uses, flags, interface.
-fn default_route_of_ipv6(table: &str) -> Option<String> {
+fn default_route_of_ipv6(table: &str) -> Option<Route> {
     let routes = table.lines().filter_map(|line| {
         let columns: Vec<&str> = line.split_whitespace().collect();
-        let [destination, prefix, _, _, _, metric, _, _, flags, name] = columns[..] else { return None };
+        let [destination, prefix, _, _, gateway, metric, _, _, flags, name] = columns[..] else { return None };
         let flags = u32::from_str_radix(flags, 16).ok()?;
         let is_default = prefix == "00" && destination.bytes().all(|digit| digit == b'0');
         let usable = is_default && name != "lo" && flags & ROUTE_IS_UP != 0 && flags & ROUTE_REJECTS == 0;
-        usable.then_some((u32::from_str_radix(metric, 16).ok()?, name))
+        usable.then_some((u32::from_str_radix(metric, 16).ok()?, name, gateway))
     });
-    routes.min_by_key(|(metric, _)| *metric).map(|(_, name)| name.to_owned())
+    let first = routes.min_by_key(|(metric, ..)| *metric);
+    first.map(|(_, name, gateway)| Route { interface: name.to_owned(), gateway: gateway.to_owned() })
 }
 
 impl Interface {
@@ -128,6 +216,7 @@ fn is_link_local(address: &SocketAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::slice::from_ref;
 
     fn interface(addresses: &[&str]) -> Interface {
         let addresses = addresses.iter().map(|address| SocketAddr::new(address.parse().unwrap(), 0)).collect();
@@ -166,6 +255,10 @@ mod tests {
         assert!(Reach::Nothing < Reach::Link && Reach::Link < Reach::Beyond);
     }
 
+    fn route(interface: &str, gateway: &str) -> Option<Route> {
+        Some(Route { interface: interface.into(), gateway: gateway.into() })
+    }
+
     #[test]
     fn the_default_route_is_the_one_with_the_smallest_metric() {
         let table = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
@@ -173,7 +266,7 @@ mod tests {
             eth0\t00000000\t0100000A\t0003\t0\t0\t100\t00000000\t0\t0\t0\n\
             eth1\t00000000\t00000000\t0200\t0\t0\t0\t00000000\t0\t0\t0\n\
             eth0\t0000000A\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0\n";
-        assert_eq!(default_route_of_ipv4(table).as_deref(), Some("eth0"));
+        assert_eq!(default_route_of_ipv4(table), route("eth0", "0100000A"));
         assert_eq!(default_route_of_ipv4("nothing of the kind\n"), None);
         let zero = "0".repeat(32);
         let line = |metric: &str, flags: &str, name: &str| {
@@ -181,7 +274,7 @@ mod tests {
         };
         let table = line("00000400", "00000003", "eth1") + &line("00000100", "00000003", "eth0");
         let table = table + &line("ffffffff", "00200200", "lo") + &line("00000001", "00200200", "eth2");
-        assert_eq!(default_route_of_ipv6(&table).as_deref(), Some("eth0"));
+        assert_eq!(default_route_of_ipv6(&table), route("eth0", "fe800000000000000000000000000001"));
         assert_eq!(default_route_of_ipv6(""), None);
     }
 
@@ -196,5 +289,48 @@ mod tests {
         assert_eq!(default_of(&all).map(|interface| interface.name.as_str()), Some("test0"));
         assert_eq!(default_of(&all[..2]).map(|interface| interface.name.as_str()), Some("not-lo"));
         assert_eq!(default_of(&all[1..2]), None);
+    }
+
+    #[test]
+    fn a_network_is_known_by_its_interface_and_what_of_its_addresses_lasts() {
+        let network = |addresses: &[&str]| Surroundings::of(&[interface(addresses)], Vec::new()).network();
+        let home = network(&["192.0.2.1", "2001:db8::1"]);
+        assert!(home.is_some());
+        for same in [
+            &["2001:db8::1", "192.0.2.1"][..],
+            &["192.0.2.1", "2001:db8::77:1", "fe80::1"],
+            &["192.0.2.1", "2001:db8::77:1", "2001:db8::2"],
+        ] {
+            assert_eq!(network(same), home, "{same:?}");
+        }
+        for other in [&["192.0.2.2", "2001:db8::1"][..], &["192.0.2.1"], &["192.0.2.1", "2001:db8:0:1::1"]] {
+            assert!(network(other).is_some_and(|other| Some(other) != home), "{other:?}");
+        }
+        assert_eq!(network(&["fe80::1"]), None);
+        assert_eq!(network(&[]), None);
+        let off = Interface { running: false, ..interface(&["192.0.2.1"]) };
+        assert_eq!(Surroundings::of(&[off], Vec::new()).network(), None);
+        let lo = Interface { loopback: true, ..interface(&["127.0.0.1"]) };
+        assert_eq!(Surroundings::of(&[lo], Vec::new()).network(), None);
+    }
+
+    #[test]
+    fn what_makes_no_difference_to_connections_is_no_change() {
+        let of = |interfaces: &[Interface], gateway| {
+            Surroundings::of(interfaces, route("test0", gateway).into_iter().collect())
+        };
+        let own = interface(&["192.0.2.1"]);
+        let before = of(from_ref(&own), "1");
+        let container = Interface { name: "test1".into(), ..interface(&["fe80::1"]) };
+        assert!(!of(&[own.clone(), container], "1").differ_from(&before));
+        assert!(of(from_ref(&own), "2").differ_from(&before));
+        assert!(of(&[interface(&["192.0.2.1", "2001:db8::1"])], "1").differ_from(&before));
+        assert!(of(&[Interface { running: false, ..own.clone() }], "1").differ_from(&before));
+        let down = of(&[Interface { up: false, ..own }], "1");
+        assert!(down.differ_from(&before));
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert!(before.has(address("192.0.2.1")) && !down.has(address("192.0.2.1")));
+        assert!(!before.has(address("192.0.2.2")));
+        assert!(down.has(address("127.0.0.7")) && down.has(address("::1")));
     }
 }

@@ -222,6 +222,11 @@ impl Socket {
         Some(ConnectEnd::Stands)
     }
 
+    /// The address of this device that it has; none: not yet, or it cannot be told.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        SocketAddr::try_from(net::getsockname(self).ok()?).ok()
+    }
+
     /// The number of its descriptor.
     pub fn number(&self) -> RawFd {
         self.descriptor.as_raw_fd()

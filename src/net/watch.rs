@@ -10,6 +10,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// `linux/rtnetlink.h`.
 const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
 
+/// More than the socket has room for: whoever tells faster than this is read has to wait for another turn.
+const MESSAGES_AT_ONCE: usize = 4096;
+
 /// Is readable when something has changed.
 #[derive(Debug)]
 pub struct Watch {
@@ -27,12 +30,18 @@ impl Watch {
         Ok(Self { socket })
     }
 
-    /// Takes what was told. That there was something is all that counts, also where the kernel had more to tell than it had room
-    /// for: whoever watches looks at the state as it is now.
-    pub fn drain(&self) {
+    /// Takes what was told, up to a bound; false if there may be more. That there was something is all that counts, also where the
+    /// kernel had more to tell than it had room for: whoever watches looks at the state as it is now.
+    pub fn drain(&self) -> bool {
         // A message that does not fit is cut, and gone.
         let mut buffer = [0; 512];
-        while let Ok(_) | Err(Errno::NOBUFS | Errno::INTR) = net::recv(&self.socket, &mut buffer, RecvFlags::empty()) {}
+        for _ in 0..MESSAGES_AT_ONCE {
+            match net::recv(&self.socket, &mut buffer, RecvFlags::empty()) {
+                Ok(_) | Err(Errno::NOBUFS | Errno::INTR) => {}
+                Err(_) => return true,
+            }
+        }
+        false
     }
 }
 

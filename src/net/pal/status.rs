@@ -130,7 +130,7 @@ pub(super) fn network_changed() {
     let subscriptions = lock(&SUBSCRIPTIONS);
     let all = subscriptions.all.clone();
     if let Some(watch) = &subscriptions.watch {
-        watch.drain();
+        while !watch.drain() {}
     }
     drop(subscriptions);
     let interfaces = match interface::list() {
