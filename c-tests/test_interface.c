@@ -67,6 +67,7 @@ static const struct {
     STATUS(MCC_ERR_PSK_INVALID, MCC_CLASS_ARGUMENT),
     STATUS(MCC_ERR_TRUST_MISSING, MCC_CLASS_ARGUMENT),
     STATUS(MCC_ERR_UNSUPPORTED, MCC_CLASS_ARGUMENT),
+    STATUS(MCC_ERR_KEEPALIVE_STATE_INVALID, MCC_CLASS_ARGUMENT),
     STATUS(MCC_ERR_WRONG_STATE, MCC_CLASS_STATE),
     STATUS(MCC_ERR_BUSY, MCC_CLASS_STATE),
     STATUS(MCC_ERR_CLOSED, MCC_CLASS_STATE),
@@ -131,7 +132,7 @@ static void each_status_has_name_class_and_a_sentence_with_the_next_step(void **
 static void a_number_that_is_no_status_has_a_text_too(void **state)
 {
     (void)state;
-    static const int32_t numbers[] = {-1, 1, 100, 119, 206, 999, INT32_MAX, INT32_MIN};
+    static const int32_t numbers[] = {-1, 1, 100, 120, 206, 999, INT32_MAX, INT32_MIN};
     for (size_t index = 0; index < sizeof numbers / sizeof numbers[0]; index++) {
         assert_string_equal(mcc_status_name(numbers[index]), "MCC_ERR_?");
         assert_true(strlen(mcc_status_text(numbers[index])) > 10);
@@ -172,6 +173,14 @@ static void initialisers_hold_the_documented_defaults(void **state)
     assert_int_equal(connection.tcp_keepalive_interval_s, 75);
     assert_int_equal(connection.tcp_keepalive_count, 9);
     assert_int_equal(connection.tcp_user_timeout_ms, 0);
+    assert_null(connection.keepalive_state);
+    assert_int_equal(connection.keepalive_state_size, 0);
+    assert_int_equal(connection.keepalive_adaptive, 0);
+    assert_int_equal(connection.keepalive_floor_s, 0);
+    assert_int_equal(connection.keepalive_ceiling_s, 3600);
+    assert_int_equal(connection.keepalive_step_percent, 150);
+    assert_int_equal(connection.keepalive_margin_percent, 5);
+    assert_int_equal(connection.alternative_port, 0);
 
     const mcc_tls_options_t tls = MCC_TLS_OPTIONS_INIT;
     assert_int_equal(tls.size, sizeof tls);
@@ -199,6 +208,7 @@ static void initialisers_hold_the_documented_defaults(void **state)
     const mcc_connection_stats_t stats = MCC_CONNECTION_STATS_INIT;
     assert_int_equal(stats.size, sizeof stats);
     assert_int_equal(stats.round_trip_us, 0);
+    assert_int_equal(stats.keepalive_interval_ms, 0);
 }
 
 /* ---- structs that begin with their size ---- */
@@ -208,6 +218,50 @@ typedef struct {
     mcc_connection_options_t known;
     uint64_t later;
 } later_connection_options_t;
+
+/* The structs as the first header had them. */
+enum {
+    EARLIER_CONNECTION_OPTIONS = offsetof(mcc_connection_options_t, keepalive_state),
+    EARLIER_CONNECTION_STATS = offsetof(mcc_connection_stats_t, keepalive_interval_ms),
+};
+
+static void structs_of_the_first_header_are_taken_and_nothing_beyond_them_is_touched(void **state)
+{
+    fixture_t *fixture = *state;
+    /* As such a program leaves what it does not set: the padding at the struct's end, and what lies behind it. */
+    mcc_connection_options_t options;
+    memset(&options, 0xA5, sizeof options);
+    const mcc_connection_options_t defaults = MCC_CONNECTION_OPTIONS_INIT;
+    memcpy(&options, &defaults, offsetof(mcc_connection_options_t, tcp_user_timeout_ms) + sizeof options.tcp_user_timeout_ms);
+    options.size = EARLIER_CONNECTION_OPTIONS;
+    options.uri = "coap://127.0.0.1:9";
+    options.transport = MCC_TRANSPORT_TCP;
+    options.callback = ignore_event;
+    options.keepalive_interval_s = 77;
+    mcc_connection_t *connection = NULL;
+    assert_status(mcc_connection_open(context_of(fixture), &options, &connection), MCC_OK);
+    assert_int_equal(stats_of(connection).keepalive_interval_ms, 77000);
+
+    mcc_connection_stats_t stats;
+    memset(&stats, 0xA5, sizeof stats);
+    stats.size = EARLIER_CONNECTION_STATS;
+    assert_status(mcc_connection_stats(connection, &stats), MCC_OK);
+    assert_int_equal(stats.size, EARLIER_CONNECTION_STATS);
+    assert_int_equal(stats.messages_sent, 0);
+    assert_int_equal(stats.keepalive_interval_ms, 0xA5A5A5A5A5A5A5A5);
+    mcc_connection_close(connection);
+
+    /* No header had a part of a field. */
+    for (uint32_t size = EARLIER_CONNECTION_OPTIONS - 8; size < sizeof options; size++) {
+        if (size == EARLIER_CONNECTION_OPTIONS) {
+            continue;
+        }
+        options.size = size;
+        connection = NULL;
+        assert_status(mcc_connection_open(context_of(fixture), &options, &connection), MCC_ERR_INVALID_ARGUMENT);
+        assert_null(connection);
+    }
+}
 
 static void structs_of_other_sizes_are_taken_or_refused(void **state)
 {
@@ -299,6 +353,12 @@ static void each_connection_option_has_its_range(void **state)
         {FIELD(tcp_keepalive_interval_s), {1, 75, 32767}, {0, 32768}},
         {FIELD(tcp_keepalive_count), {1, 9, 127}, {0, 128}},
         {FIELD(tcp_user_timeout_ms), {0, 1, 4294967}, {4294968, UINT32_MAX}},
+        {FIELD(keepalive_adaptive), {0, 1, 1}, {2, UINT32_MAX}},
+        {FIELD(keepalive_floor_s), {0, 1, 3600}, {3601, UINT32_MAX}},
+        {FIELD(keepalive_ceiling_s), {60, 3600, 4294967}, {59, 4294968}},
+        {FIELD(keepalive_step_percent), {101, 150, 1000}, {100, 1001}},
+        {FIELD(keepalive_margin_percent), {0, 5, 50}, {51, UINT32_MAX}},
+        {FIELD(alternative_port), {0, 1, 65535}, {65536, UINT32_MAX}},
     };
 #undef FIELD
     for (size_t index = 0; index < sizeof ranges / sizeof ranges[0]; index++) {
@@ -338,6 +398,15 @@ static void intervals_over_udp_are_not_below_15_seconds(void **state)
     assert_status(mcc_connection_set_keepalive(connection, 0), MCC_OK);
     assert_status(mcc_connection_set_keepalive(connection, MCC_KEEPALIVE_OFF), MCC_OK);
     mcc_connection_close(connection);
+
+    options.keepalive_floor_s = 14;
+    assert_status(mcc_connection_open(context_of(fixture), &options, &connection), MCC_ERR_INVALID_ARGUMENT);
+    options.keepalive_floor_s = 15;
+    options.keepalive_ceiling_s = 14;
+    assert_status(mcc_connection_open(context_of(fixture), &options, &connection), MCC_ERR_INVALID_ARGUMENT);
+    options.keepalive_ceiling_s = 15;
+    assert_status(mcc_connection_open(context_of(fixture), &options, &connection), MCC_OK);
+    mcc_connection_close(connection);
 }
 
 static void combinations_that_do_not_exist_are_refused(void **state)
@@ -365,6 +434,14 @@ static void combinations_that_do_not_exist_are_refused(void **state)
         assert_status(mcc_connection_open(context_of(fixture), &options, &connection), MCC_ERR_UNSUPPORTED);
         assert_null(connection);
     }
+    /* No pings, and pings whose interval is looked for. */
+    mcc_connection_t *contradictory = NULL;
+    mcc_connection_options_t without_pings = options_for(fixture, "coap://127.0.0.1:9");
+    without_pings.callback = ignore_event;
+    without_pings.keepalive_interval_s = MCC_KEEPALIVE_OFF;
+    without_pings.keepalive_adaptive = 1;
+    assert_status(mcc_connection_open(context_of(fixture), &without_pings, &contradictory), MCC_ERR_INVALID_ARGUMENT);
+    assert_null(contradictory);
     /* Credentials for a scheme that sends in the clear: one of the two is a mistake. */
     static const char *const clear[] = {"coap://127.0.0.1:9", "coap+tcp://127.0.0.1:9"};
     for (size_t index = 0; index < 2; index++) {
@@ -483,6 +560,17 @@ static void null_has_its_status_in_every_position(void **state)
     mcc_connection_stats_t stats = MCC_CONNECTION_STATS_INIT;
     assert_status(mcc_connection_stats(NULL, &stats), MCC_ERR_NULL_POINTER);
     assert_status(mcc_connection_stats(connection, NULL), MCC_ERR_NULL_POINTER);
+    uint8_t exported[MCC_KEEPALIVE_STATE_MAX_SIZE];
+    size_t exported_size = 77;
+    assert_status(mcc_connection_keepalive_state(NULL, exported, sizeof exported, &exported_size), MCC_ERR_NULL_POINTER);
+    assert_status(mcc_connection_keepalive_state(connection, NULL, sizeof exported, &exported_size), MCC_ERR_NULL_POINTER);
+    assert_status(mcc_connection_keepalive_state(connection, exported, sizeof exported, NULL), MCC_ERR_NULL_POINTER);
+    assert_int_equal(exported_size, 77);
+    lacking = options;
+    lacking.keepalive_state_size = 1;
+    mcc_connection_t *none = NULL;
+    assert_status(mcc_connection_open(context_of(fixture), &lacking, &none), MCC_ERR_NULL_POINTER);
+    assert_null(none);
     mcc_connection_close(NULL);
     mcc_connection_close(connection);
 
@@ -554,6 +642,10 @@ static void expect_no_connection(mcc_connection_t *handle)
     assert_status(mcc_connection_ping(handle), MCC_ERR_INVALID_HANDLE);
     assert_status(mcc_connection_set_keepalive(handle, 60), MCC_ERR_INVALID_HANDLE);
     assert_status(mcc_connection_stats(handle, &stats), MCC_ERR_INVALID_HANDLE);
+    uint8_t exported[MCC_KEEPALIVE_STATE_MAX_SIZE];
+    size_t size = 77;
+    assert_status(mcc_connection_keepalive_state(handle, exported, sizeof exported, &size), MCC_ERR_INVALID_HANDLE);
+    assert_int_equal(size, 77);
     mcc_connection_close(handle);
 }
 
@@ -786,6 +878,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(each_status_has_name_class_and_a_sentence_with_the_next_step),
         cmocka_unit_test(a_number_that_is_no_status_has_a_text_too),
         cmocka_unit_test(initialisers_hold_the_documented_defaults),
+        cmocka_unit_test_setup_teardown(structs_of_the_first_header_are_taken_and_nothing_beyond_them_is_touched, setup, teardown),
         cmocka_unit_test_setup_teardown(structs_of_other_sizes_are_taken_or_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(each_connection_option_has_its_range, setup, teardown),
         cmocka_unit_test_setup_teardown(intervals_over_udp_are_not_below_15_seconds, setup, teardown),

@@ -14,6 +14,9 @@
 // The interval that switches keepalive off.
 #define MCC_KEEPALIVE_OFF UINT32_MAX
 
+// The most bytes that `mcc_connection_keepalive_state` writes.
+#define MCC_KEEPALIVE_STATE_MAX_SIZE 396
+
 // The result of a call, or the reason of an event. A number never changes its meaning; new ones can be added.
 //
 // `mcc_status_text` gives a sentence with the next step for each.
@@ -60,6 +63,8 @@ enum mcc_status_t
     MCC_ERR_TRUST_MISSING = 117,
     // This combination of scheme, transport and framing is not supported.
     MCC_ERR_UNSUPPORTED = 118,
+    // The state for the keepalive is damaged or of another kind.
+    MCC_ERR_KEEPALIVE_STATE_INVALID = 119,
     // The object does not take this call as it is.
     MCC_ERR_WRONG_STATE = 201,
     // The context is being processed already, by another thread or by the caller of this callback.
@@ -371,7 +376,8 @@ typedef struct mcc_keepalive_t mcc_keepalive_t;
 typedef struct mcc_event_state_t {
     // The new state.
     mcc_state_t state;
-    // Why, in `MCC_STATE_WAITING` and `MCC_STATE_CLOSED`; else `MCC_OK`.
+    // Why, in `MCC_STATE_WAITING` and `MCC_STATE_CLOSED`, and in `MCC_STATE_CONNECTING` why it is the turn of the other port; else
+    // `MCC_OK`.
     mcc_status_t reason;
     // A number that makes the reason more precise: errno, TLS alert, Mbed TLS error or verification flags, as its text says; else 0.
     int32_t detail;
@@ -561,6 +567,29 @@ typedef struct mcc_connection_options_t {
     // Milliseconds that sent data may stay unacknowledged (`TCP_USER_TIMEOUT`, RFC 5482), 0 (the default: the system's) to
     // 4294967.
     uint32_t tcp_user_timeout_ms;
+    // What `mcc_connection_keepalive_state` of an earlier connection gave, or null (the default): what the networks' paths bear is
+    // not found out again then. It is handed on without `keepalive_adaptive`, too. Damaged bytes are
+    // `MCC_ERR_KEEPALIVE_STATE_INVALID`: open without them, and the search begins anew.
+    const uint8_t *keepalive_state;
+    // Size of `keepalive_state` in bytes.
+    size_t keepalive_state_size;
+    // 1: the longest interval that the path bears is looked for, in place of `keepalive_interval_s`, which must not be
+    // `MCC_KEEPALIVE_OFF` then. Over UDP and DTLS no longer silence is tried: the interval is the floor, or what the peer's own
+    // messages have proven. 0 (the default): the interval is fixed.
+    uint32_t keepalive_adaptive;
+    // The first and shortest interval of the search in seconds, which every path is known to bear: 1 up to the ceiling. 0 (the
+    // default): 60 on TCP, 25 on UDP. On UDP at least 15 (RFC 8085 section 3.5).
+    uint32_t keepalive_floor_s;
+    // The longest interval of the search in seconds, from the floor to 4294967; 3600 by default.
+    uint32_t keepalive_ceiling_s;
+    // The next silence that is tried is this many percent of the longest that was borne, 101 to 1000; 150 by default.
+    uint32_t keepalive_step_percent;
+    // By how many percent the interval stays below the longest silence that was borne once the search is over, 0 to 50; 5 by
+    // default.
+    uint32_t keepalive_margin_percent;
+    // The port that is tried in the same attempt when the URI's is refused, filtered or intercepted, such as 443; the one that
+    // worked goes first the next time. 0 (the default): none, to 65535.
+    uint32_t alternative_port;
 } mcc_connection_options_t;
 
 // What a connection has done since it was opened. Begin with `MCC_CONNECTION_STATS_INIT`.
@@ -595,6 +624,9 @@ typedef struct mcc_connection_stats_t {
     uint64_t peer_pings_answered;
     // Microseconds from the latest answered ping to its answer; 0 before the first.
     uint64_t round_trip_us;
+    // The keepalive interval in force in milliseconds, before jitter: the fixed one, or what the adaptive mode tries or holds now; 0
+    // if it is off.
+    uint64_t keepalive_interval_ms;
 } mcc_connection_stats_t;
 
 // How a context works. Begin with `MCC_CONTEXT_OPTIONS_INIT`.
@@ -654,8 +686,9 @@ bool mcc_coap_ping_matches(const uint8_t *message,
 // `mcc_connection_close`, or together with its context by `mcc_context_free`. Any thread, callbacks included.
 //
 // Errors: `MCC_ERR_NULL_POINTER` (context, options, out, uri or callback), `MCC_ERR_INVALID_HANDLE` (context),
-// `MCC_ERR_INVALID_ARGUMENT` (an option out of its range, or `tls` with a scheme without TLS), `MCC_ERR_URI_SYNTAX`, `MCC_ERR_URI_SCHEME`, `MCC_ERR_URI_HOST`,
-// `MCC_ERR_URI_PORT`, `MCC_ERR_UNSUPPORTED`, and for `coaps`: `MCC_ERR_TRUST_MISSING`, `MCC_ERR_CA_INVALID`, `MCC_ERR_CRL_INVALID`,
+// `MCC_ERR_INVALID_ARGUMENT` (an option out of its range, `tls` with a scheme without TLS, or `keepalive_adaptive` without pings), `MCC_ERR_URI_SYNTAX`, `MCC_ERR_URI_SCHEME`, `MCC_ERR_URI_HOST`,
+// `MCC_ERR_URI_PORT`, `MCC_ERR_UNSUPPORTED`, `MCC_ERR_KEEPALIVE_STATE_INVALID`,
+// and for `coaps`: `MCC_ERR_TRUST_MISSING`, `MCC_ERR_CA_INVALID`, `MCC_ERR_CRL_INVALID`,
 // `MCC_ERR_CERTIFICATE_INVALID`, `MCC_ERR_KEY_INVALID`, `MCC_ERR_KEY_MISMATCH`, `MCC_ERR_PSK_INVALID`, `MCC_ERR_OUT_OF_MEMORY`.
 mcc_status_t mcc_connection_open(struct mcc_context_t *context,
                                  const struct mcc_connection_options_t *options,
@@ -685,11 +718,26 @@ mcc_status_t mcc_connection_send(struct mcc_connection_t *connection,
 mcc_status_t mcc_connection_ping(struct mcc_connection_t *connection);
 
 // Changes the keepalive interval of this connection, in seconds: 1 to 4294967 (on UDP from 15), 0 for the configured one, or
-// `MCC_KEEPALIVE_OFF`. It counts from the latest traffic, at once. Any thread, callbacks included.
+// `MCC_KEEPALIVE_OFF`. It counts from the latest traffic, at once. It ends the adaptive mode; what that found out stays known. Any
+// thread, callbacks included.
 //
 // Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_INVALID_ARGUMENT`.
 mcc_status_t mcc_connection_set_keepalive(struct mcc_connection_t *connection,
                                           uint32_t seconds);
+
+// Writes what is known so far of the silences that the paths of networks bear, for `keepalive_state` of a later connection, after a
+// restart of the device for instance, to the same service. It is meant to be kept, and to be read by this library only.
+//
+// The latest 16 networks are remembered, each with what was found out in it: a network is known by its interface's name and by its
+// addresses (of IPv6 by the first 64 bits). `*size` is set to the state's size in bytes, at most `MCC_KEEPALIVE_STATE_MAX_SIZE`, also
+// where it does not fit `room`. At any time before `mcc_connection_close`; any thread, callbacks included.
+//
+// Errors: `MCC_ERR_NULL_POINTER` (connection, state or size), `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_INVALID_ARGUMENT` (`room` is too
+// small; nothing was written to `state`).
+mcc_status_t mcc_connection_keepalive_state(const struct mcc_connection_t *connection,
+                                            uint8_t *state,
+                                            size_t room,
+                                            size_t *size);
 
 // Writes what the connection has done so far, as far as the struct that `*stats` begins with has room. Any thread, callbacks
 // included.
@@ -881,6 +929,6 @@ const char *mcc_keepalive_interval_source(void);
     { sizeof(mcc_tls_options_t), 1, MCC_TLS_1_2, MCC_TLS_1_3, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL }
 #define MCC_CONNECTION_OPTIONS_INIT \
     { sizeof(mcc_connection_options_t), MCC_TRANSPORT_CONFIGURED, NULL, NULL, NULL, NULL, MCC_FRAMING_DEFAULT, 0, 10, 30000, 64, 0, 0, \
-      2000, 0, 30000, 10000, 15000, 30000, 0, 75, 9, 0 }
-#define MCC_CONNECTION_STATS_INIT { sizeof(mcc_connection_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+      2000, 0, 30000, 10000, 15000, 30000, 0, 75, 9, 0, NULL, 0, 0, 0, 3600, 150, 5, 0 }
+#define MCC_CONNECTION_STATS_INIT { sizeof(mcc_connection_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define MCC_KEEPALIVE_OPTIONS_INIT { sizeof(mcc_keepalive_options_t), 0, 10, 30000, 1, 0, 0 }

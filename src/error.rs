@@ -90,6 +90,7 @@ statuses! {
     PskInvalid = 116, Argument, "MCC_ERR_PSK_INVALID", "The pre-shared key or its identity is empty or too long: pass both, the key with at most 32 bytes and the identity with at most 128.";
     TrustMissing = 117, Argument, "MCC_ERR_TRUST_MISSING", "Nothing was given to know the server by: pass the CA certificates of the service, or a pre-shared key.";
     Unsupported = 118, Argument, "MCC_ERR_UNSUPPORTED", "This combination of scheme, transport and framing is not supported: the framings are for TCP, the record framing needs TLS, and DTLS is version 1.2.";
+    KeepaliveStateInvalid = 119, Argument, "MCC_ERR_KEEPALIVE_STATE_INVALID", "The state for the keepalive is damaged or of another kind: pass the bytes that mcc_connection_keepalive_state gave with their exact size, or none to begin anew.";
 
     WrongState = 201, State, "MCC_ERR_WRONG_STATE", "The object does not take this call as it is: a context with a thread of its own is not processed by the caller, and a keepalive tells of a ping only after there was one.";
     Busy = 202, State, "MCC_ERR_BUSY", "The context is being processed already, by another thread or by the caller of this callback: return from the callback first.";

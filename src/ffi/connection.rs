@@ -2,16 +2,18 @@
 
 use crate::coap::framing::Framing;
 use crate::connection::endpoint::{Endpoint, Host};
+use crate::connection::networks::Networks;
 use crate::connection::{self as core, Report, State};
 use crate::error::{Failure, Status};
 use crate::ffi::configured;
 use crate::ffi::context::{CONTEXTS, mcc_context_t};
 use crate::ffi::event::*;
 use crate::ffi::handle::{Handle, Registry};
-use crate::ffi::pointer::{Sized32, bytes, message, sized, text, write, write_sized};
+use crate::ffi::pointer::{Sized32, buffer, bytes, message, sized, text, write, write_sized};
 use crate::ffi::status::mcc_status_t;
 use crate::ffi::status::mcc_status_text;
 use crate::ffi::{guard, status_of_result};
+use crate::keepalive::adaptive::Bounds;
 use crate::net::context::{Connection, ConnectionSettings, Context, Event};
 use crate::net::socket::TcpOptions;
 use crate::settings::{TRANSPORT_MODE, TransportMode};
@@ -62,8 +64,16 @@ pub enum mcc_tls_version_t {
     MCC_TLS_1_3 = 0x0304,
 }
 
+/// Where the search for the interval begins over TCP unless set.
+const STREAM_FLOOR: Duration = Duration::from_secs(60);
+
 /// The interval that switches keepalive off.
 pub const MCC_KEEPALIVE_OFF: u32 = u32::MAX;
+
+/// The most bytes that `mcc_connection_keepalive_state` writes.
+pub const MCC_KEEPALIVE_STATE_MAX_SIZE: usize = 396;
+
+const _: () = assert!(MCC_KEEPALIVE_STATE_MAX_SIZE == core::networks::MAX_EXPORT_SIZE);
 
 /// How the server and this device prove who they are, over TLS and DTLS. Begin with `MCC_TLS_OPTIONS_INIT`. Everything that is pointed to is copied
 /// before `mcc_connection_open` returns. Certificates, lists and keys are PEM text or DER; a size does not count the NUL of a text.
@@ -134,7 +144,6 @@ unsafe impl Sized32 for mcc_tls_options_t {
         psk_size: 0,
         server_name: std::ptr::null(),
     };
-    const MINIMUM: u32 = size_of::<Self>() as u32;
 }
 
 /// Where to connect to and how. Begin with `MCC_CONNECTION_OPTIONS_INIT` and set `uri` and `callback`, and `tls` for `coaps`.
@@ -200,6 +209,31 @@ pub struct mcc_connection_options_t {
     /// Milliseconds that sent data may stay unacknowledged (`TCP_USER_TIMEOUT`, RFC 5482), 0 (the default: the system's) to
     /// 4294967.
     pub tcp_user_timeout_ms: u32,
+    // A pointer comes first: with pointers of 64 bits the struct ended with four bytes of padding here, which a program compiled
+    // against that header does not set.
+    /// What `mcc_connection_keepalive_state` of an earlier connection gave, or null (the default): what the networks' paths bear is
+    /// not found out again then. It is handed on without `keepalive_adaptive`, too. Damaged bytes are
+    /// `MCC_ERR_KEEPALIVE_STATE_INVALID`: open without them, and the search begins anew.
+    pub keepalive_state: *const u8,
+    /// Size of `keepalive_state` in bytes.
+    pub keepalive_state_size: usize,
+    /// 1: the longest interval that the path bears is looked for, in place of `keepalive_interval_s`, which must not be
+    /// `MCC_KEEPALIVE_OFF` then. Over UDP and DTLS no longer silence is tried: the interval is the floor, or what the peer's own
+    /// messages have proven. 0 (the default): the interval is fixed.
+    pub keepalive_adaptive: u32,
+    /// The first and shortest interval of the search in seconds, which every path is known to bear: 1 up to the ceiling. 0 (the
+    /// default): 60 on TCP, 25 on UDP. On UDP at least 15 (RFC 8085 section 3.5).
+    pub keepalive_floor_s: u32,
+    /// The longest interval of the search in seconds, from the floor to 4294967; 3600 by default.
+    pub keepalive_ceiling_s: u32,
+    /// The next silence that is tried is this many percent of the longest that was borne, 101 to 1000; 150 by default.
+    pub keepalive_step_percent: u32,
+    /// By how many percent the interval stays below the longest silence that was borne once the search is over, 0 to 50; 5 by
+    /// default.
+    pub keepalive_margin_percent: u32,
+    /// The port that is tried in the same attempt when the URI's is refused, filtered or intercepted, such as 443; the one that
+    /// worked goes first the next time. 0 (the default): none, to 65535.
+    pub alternative_port: u32,
 }
 
 // SAFETY: numbers and pointers only (a function pointer of C may be null), the first is the size.
@@ -228,8 +262,16 @@ unsafe impl Sized32 for mcc_connection_options_t {
         tcp_keepalive_interval_s: 75,
         tcp_keepalive_count: 9,
         tcp_user_timeout_ms: 0,
+        keepalive_state: std::ptr::null(),
+        keepalive_state_size: 0,
+        keepalive_adaptive: 0,
+        keepalive_floor_s: 0,
+        keepalive_ceiling_s: 3600,
+        keepalive_step_percent: 150,
+        keepalive_margin_percent: 5,
+        alternative_port: 0,
     };
-    const MINIMUM: u32 = size_of::<Self>() as u32;
+    const EARLIER: &'static [u32] = &[std::mem::offset_of!(Self, keepalive_state) as u32];
 }
 
 /// What a connection has done since it was opened. Begin with `MCC_CONNECTION_STATS_INIT`.
@@ -266,6 +308,9 @@ pub struct mcc_connection_stats_t {
     pub peer_pings_answered: u64,
     /// Microseconds from the latest answered ping to its answer; 0 before the first.
     pub round_trip_us: u64,
+    /// The keepalive interval in force in milliseconds, before jitter: the fixed one, or what the adaptive mode tries or holds now; 0
+    /// if it is off.
+    pub keepalive_interval_ms: u64,
 }
 
 // SAFETY: numbers only, the first is the size.
@@ -286,8 +331,9 @@ unsafe impl Sized32 for mcc_connection_stats_t {
         pings_lost: 0,
         peer_pings_answered: 0,
         round_trip_us: 0,
+        keepalive_interval_ms: 0,
     };
-    const MINIMUM: u32 = size_of::<Self>() as u32;
+    const EARLIER: &'static [u32] = &[std::mem::offset_of!(Self, keepalive_interval_ms) as u32];
 }
 
 /// Opens a connection and keeps it up until it is closed. It returns at once; the events tell how it goes.
@@ -296,8 +342,9 @@ unsafe impl Sized32 for mcc_connection_stats_t {
 /// `mcc_connection_close`, or together with its context by `mcc_context_free`. Any thread, callbacks included.
 ///
 /// Errors: `MCC_ERR_NULL_POINTER` (context, options, out, uri or callback), `MCC_ERR_INVALID_HANDLE` (context),
-/// `MCC_ERR_INVALID_ARGUMENT` (an option out of its range, or `tls` with a scheme without TLS), `MCC_ERR_URI_SYNTAX`, `MCC_ERR_URI_SCHEME`, `MCC_ERR_URI_HOST`,
-/// `MCC_ERR_URI_PORT`, `MCC_ERR_UNSUPPORTED`, and for `coaps`: `MCC_ERR_TRUST_MISSING`, `MCC_ERR_CA_INVALID`, `MCC_ERR_CRL_INVALID`,
+/// `MCC_ERR_INVALID_ARGUMENT` (an option out of its range, `tls` with a scheme without TLS, or `keepalive_adaptive` without pings), `MCC_ERR_URI_SYNTAX`, `MCC_ERR_URI_SCHEME`, `MCC_ERR_URI_HOST`,
+/// `MCC_ERR_URI_PORT`, `MCC_ERR_UNSUPPORTED`, `MCC_ERR_KEEPALIVE_STATE_INVALID`,
+/// and for `coaps`: `MCC_ERR_TRUST_MISSING`, `MCC_ERR_CA_INVALID`, `MCC_ERR_CRL_INVALID`,
 /// `MCC_ERR_CERTIFICATE_INVALID`, `MCC_ERR_KEY_INVALID`, `MCC_ERR_KEY_MISMATCH`, `MCC_ERR_PSK_INVALID`, `MCC_ERR_OUT_OF_MEMORY`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mcc_connection_open(
@@ -387,7 +434,8 @@ pub extern "C" fn mcc_connection_ping(connection: *mut mcc_connection_t) -> mcc_
 }
 
 /// Changes the keepalive interval of this connection, in seconds: 1 to 4294967 (on UDP from 15), 0 for the configured one, or
-/// `MCC_KEEPALIVE_OFF`. It counts from the latest traffic, at once. Any thread, callbacks included.
+/// `MCC_KEEPALIVE_OFF`. It counts from the latest traffic, at once. It ends the adaptive mode; what that found out stays known. Any
+/// thread, callbacks included.
 ///
 /// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_INVALID_ARGUMENT`.
 #[unsafe(no_mangle)]
@@ -395,6 +443,38 @@ pub extern "C" fn mcc_connection_set_keepalive(connection: *mut mcc_connection_t
     status_of_result(|| {
         let connection = CONNECTIONS.get(connection)?;
         connection.set_keepalive(keepalive_interval(seconds, connection.is_reliable())?)
+    })
+}
+
+/// Writes what is known so far of the silences that the paths of networks bear, for `keepalive_state` of a later connection, after a
+/// restart of the device for instance, to the same service. It is meant to be kept, and to be read by this library only.
+///
+/// The latest 16 networks are remembered, each with what was found out in it: a network is known by its interface's name and by its
+/// addresses (of IPv6 by the first 64 bits). `*size` is set to the state's size in bytes, at most `MCC_KEEPALIVE_STATE_MAX_SIZE`, also
+/// where it does not fit `room`. At any time before `mcc_connection_close`; any thread, callbacks included.
+///
+/// Errors: `MCC_ERR_NULL_POINTER` (connection, state or size), `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_INVALID_ARGUMENT` (`room` is too
+/// small; nothing was written to `state`).
+#[unsafe(no_mangle)]
+pub extern "C" fn mcc_connection_keepalive_state(
+    connection: *const mcc_connection_t,
+    state: *mut u8,
+    room: usize,
+    size: *mut usize,
+) -> mcc_status_t {
+    status_of_result(|| {
+        let exported = CONNECTIONS.get(connection)?.networks().export();
+        if state.is_null() {
+            return Err(Status::NullPointer);
+        }
+        // SAFETY: the caller gives room for a number, or null.
+        unsafe { write(size, exported.len()) }?;
+        if room < exported.len() {
+            return Err(Status::InvalidArgument);
+        }
+        // SAFETY: the caller gives `room` writable bytes, and these are not more.
+        unsafe { buffer(state, exported.len()) }?.copy_from_slice(&exported);
+        Ok(())
     })
 }
 
@@ -425,6 +505,7 @@ pub extern "C" fn mcc_connection_stats(
             pings_lost: statistics.pings_lost,
             peer_pings_answered: statistics.peer_pings_answered,
             round_trip_us: microseconds(statistics.round_trip),
+            keepalive_interval_ms: statistics.keepalive_interval.map_or(0, milliseconds_of),
         };
         // SAFETY: the caller gives a struct that begins with its size.
         unsafe { write_sized(stats, &value) }
@@ -530,6 +611,10 @@ fn c_state(state: State) -> mcc_state_t {
     }
 }
 
+fn milliseconds_of(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
@@ -557,6 +642,42 @@ pub(super) fn keepalive_interval(seconds: u32, reliable: bool) -> Result<Option<
         0 => Ok(Some(DATAGRAM_INTERVAL)),
         _ => in_range(seconds, minimum..=MAXIMUM_INTERVAL_S).map(|seconds| Some(Duration::from_secs(seconds.into()))),
     }
+}
+
+/// Within what the interval is looked for; none: it is fixed. The ranges hold in both cases.
+fn adaptive(options: &mcc_connection_options_t, reliable: bool) -> Result<Option<Bounds>, Status> {
+    use crate::keepalive::{DATAGRAM_INTERVAL, MAXIMUM_INTERVAL_S, MINIMUM_DATAGRAM_INTERVAL_S};
+    let (minimum, default) = match reliable {
+        true => (1, STREAM_FLOOR),
+        false => (MINIMUM_DATAGRAM_INTERVAL_S, DATAGRAM_INTERVAL),
+    };
+    let floor = match options.keepalive_floor_s {
+        0 => default,
+        seconds => Duration::from_secs(in_range(seconds, minimum..=MAXIMUM_INTERVAL_S)?.into()),
+    };
+    let ceiling = Duration::from_secs(in_range(options.keepalive_ceiling_s, 1..=MAXIMUM_INTERVAL_S)?.into());
+    let bounds = Bounds {
+        floor,
+        ceiling,
+        step_percent: in_range(options.keepalive_step_percent, 101..=1000)?,
+        margin_percent: in_range(options.keepalive_margin_percent, 0..=50)?,
+    };
+    let wanted = flag(options.keepalive_adaptive)?;
+    // No pings, and pings whose interval is looked for: one of the two is a mistake.
+    if ceiling < floor || (wanted && options.keepalive_interval_s == MCC_KEEPALIVE_OFF) {
+        return Err(Status::InvalidArgument);
+    }
+    Ok(wanted.then_some(bounds))
+}
+
+/// What earlier connections found out.
+fn networks(options: &mcc_connection_options_t) -> Result<Networks, Status> {
+    // SAFETY: the caller gives as many readable bytes as the size beside them says.
+    let state = unsafe { bytes(options.keepalive_state, options.keepalive_state_size) }?;
+    if state.is_empty() {
+        return Ok(Networks::default());
+    }
+    Networks::import(state).ok_or(Status::KeepaliveStateInvalid)
 }
 
 fn transport(options: &mcc_connection_options_t, endpoint: &Endpoint) -> Result<core::Transport, Status> {
@@ -598,12 +719,14 @@ fn core_settings(
         0 => configured::max_reconnect_timeout_s(),
         seconds => in_range(seconds, 1..=4_294_967)?,
     };
+    let alternative_port = u16::try_from(options.alternative_port).map_err(|_| Status::InvalidArgument)?;
+    let alternative_port = (alternative_port != 0).then_some(alternative_port);
     let reliable = transport == core::Transport::Tcp;
     let answer_timeout = milliseconds(options.keepalive_timeout_ms, 1)?;
     Ok(core::Settings {
         host: endpoint.host,
         port: endpoint.port,
-        alternative_port: None,
+        alternative_port,
         transport,
         secure: endpoint.secure,
         framing,
@@ -615,9 +738,9 @@ fn core_settings(
             } else {
                 crate::keepalive::Answer::Retransmitted
             },
-            adaptive: None,
+            adaptive: adaptive(options, reliable)?,
         },
-        networks: Default::default(),
+        networks: networks(options)?,
         queue_limit: in_range(options.queue_limit, 1..=65_536)? as usize,
         keep_queued: flag(options.keep_queued_messages)?,
         max_message_size: max_message_size as usize,

@@ -31,7 +31,6 @@ pub struct mcc_context_options_t {
 // SAFETY: two u32, the first is the size.
 unsafe impl Sized32 for mcc_context_options_t {
     const DEFAULT: Self = Self { size: size_of::<Self>() as u32, own_thread: 1 };
-    const MINIMUM: u32 = 8;
 }
 
 /// Makes a context. Null options mean the defaults.

@@ -50,7 +50,8 @@ pub enum mcc_event_type_t {
 pub struct mcc_event_state_t {
     /// The new state.
     pub state: mcc_state_t,
-    /// Why, in `MCC_STATE_WAITING` and `MCC_STATE_CLOSED`; else `MCC_OK`.
+    /// Why, in `MCC_STATE_WAITING` and `MCC_STATE_CLOSED`, and in `MCC_STATE_CONNECTING` why it is the turn of the other port; else
+    /// `MCC_OK`.
     pub reason: mcc_status_t,
     /// A number that makes the reason more precise: errno, TLS alert, Mbed TLS error or verification flags, as its text says; else 0.
     pub detail: i32,

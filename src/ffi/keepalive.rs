@@ -60,7 +60,6 @@ unsafe impl Sized32 for mcc_keepalive_options_t {
         reserved: 0,
         seed: 0,
     };
-    const MINIMUM: u32 = size_of::<Self>() as u32;
 }
 
 /// What to do now.

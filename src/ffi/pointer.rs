@@ -63,7 +63,6 @@ pub(super) unsafe fn room<'a>(pointer: *mut u8, size: usize) -> Result<&'a mut [
 ///
 /// # Safety
 /// If `pointer` is not null, `size` bytes can be written there while the slice lives, and nothing else uses them.
-#[cfg(feature = "pal")]
 pub(super) unsafe fn buffer<'a>(pointer: *mut u8, size: usize) -> Result<&'a mut [u8], Status> {
     if pointer.is_null() {
         return Err(Status::NullPointer);
@@ -109,8 +108,19 @@ pub(super) unsafe fn write<T>(pointer: *mut T, value: T) -> Result<(), Status> {
 pub(super) unsafe trait Sized32: Copy {
     /// What a field has that the program does not know of.
     const DEFAULT: Self;
-    /// The size of the struct's first published version: no program can know less.
-    const MINIMUM: u32;
+    /// The sizes of the struct's earlier versions: no program knows another part of it.
+    const EARLIER: &'static [u32] = &[];
+}
+
+/// The size at `pointer`, if a program can have such a struct.
+///
+/// # Safety
+/// A `u32` can be read at `pointer`.
+unsafe fn size<T: Sized32>(pointer: *const T) -> Result<usize, Status> {
+    // SAFETY: by the caller's promise.
+    let size = unsafe { pointer.cast::<u32>().read_unaligned() };
+    let known = T::EARLIER.contains(&size) || (size_of::<T>()..=4096).contains(&(size as usize));
+    if known { Ok(size as usize) } else { Err(Status::InvalidArgument) }
 }
 
 /// The struct at `pointer`, with defaults for the fields that the program does not know of. Fields that this library does not know
@@ -123,12 +133,9 @@ pub(super) unsafe fn sized<T: Sized32>(pointer: *const T) -> Result<T, Status> {
         return Err(Status::NullPointer);
     }
     // SAFETY: the size is readable by the caller's promise.
-    let size = unsafe { pointer.cast::<u32>().read_unaligned() };
-    if size < T::MINIMUM || size > 4096 {
-        return Err(Status::InvalidArgument);
-    }
+    let size = unsafe { self::size(pointer) }?;
     // SAFETY: `size` bytes are readable by the caller's promise.
-    let given = unsafe { bytes(pointer.cast(), size as usize) }?;
+    let given = unsafe { bytes(pointer.cast(), size) }?;
     let known = given.len().min(size_of::<T>());
     if given[known..].iter().any(|byte| *byte != 0) {
         return Err(Status::InvalidArgument);
@@ -148,11 +155,8 @@ pub(super) unsafe fn write_sized<T: Sized32>(pointer: *mut T, value: &T) -> Resu
         return Err(Status::NullPointer);
     }
     // SAFETY: the size is readable by the caller's promise.
-    let size = unsafe { pointer.cast::<u32>().read_unaligned() };
-    if size < T::MINIMUM || size > 4096 {
-        return Err(Status::InvalidArgument);
-    }
-    let known = (size as usize).min(size_of::<T>());
+    let size = unsafe { self::size(pointer) }?;
+    let known = size.min(size_of::<T>());
     // SAFETY: `known` bytes are readable in `value` and writable at `pointer`; the size in front is left as it is.
     unsafe {
         let skip = size_of::<u32>();

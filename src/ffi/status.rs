@@ -65,6 +65,8 @@ pub enum mcc_status_t {
     MCC_ERR_TRUST_MISSING = 117,
     /// This combination of scheme, transport and framing is not supported.
     MCC_ERR_UNSUPPORTED = 118,
+    /// The state for the keepalive is damaged or of another kind.
+    MCC_ERR_KEEPALIVE_STATE_INVALID = 119,
     /// The object does not take this call as it is.
     MCC_ERR_WRONG_STATE = 201,
     /// The context is being processed already, by another thread or by the caller of this callback.
@@ -163,6 +165,7 @@ c_statuses! {
     MCC_ERR_PSK_INVALID = 116, PskInvalid;
     MCC_ERR_TRUST_MISSING = 117, TrustMissing;
     MCC_ERR_UNSUPPORTED = 118, Unsupported;
+    MCC_ERR_KEEPALIVE_STATE_INVALID = 119, KeepaliveStateInvalid;
     MCC_ERR_WRONG_STATE = 201, WrongState;
     MCC_ERR_BUSY = 202, Busy;
     MCC_ERR_CLOSED = 203, Closed;
