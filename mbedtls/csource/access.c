@@ -88,6 +88,11 @@ int mbed_cloud_connectivity_set_outgoing_cid(mbedtls_ssl_context *ssl, const uns
     return 0;
 }
 
+int mbed_cloud_connectivity_flush(mbedtls_ssl_context *ssl)
+{
+    return mbedtls_ssl_flush_output(ssl);
+}
+
 int mbed_cloud_connectivity_fit_output(mbedtls_ssl_context *ssl, size_t content)
 {
     size_t most = mbedtls_ssl_get_output_buflen(ssl);

@@ -95,7 +95,7 @@ pub enum Read {
 pub enum Write {
     /// So many bytes went out as one record.
     Done(usize),
-    /// The record is made and waits. Call again with the same bytes when the transport can send.
+    /// The record waits, or an alert before it. Call again with the same bytes when the transport can send.
     WantWrite,
 }
 
@@ -791,7 +791,8 @@ impl Session {
     /// datagram session refuses. No bytes make no record.
     ///
     /// After [`Write::WantWrite`], and after an error of the transport, the record waits with its number used up:
-    /// the call is to be repeated with the same bytes, which go out once. Other bytes are refused until then.
+    /// the call is to be repeated with the same bytes, which go out once. Other bytes are refused until then. Where an alert waits,
+    /// none is made before that is out.
     ///
     /// # Errors
     /// [`ErrorKind::BadInput`] before the handshake is done, after [`Session::close_notify`], and for other bytes
@@ -819,6 +820,15 @@ impl Session {
         }
         if bytes.is_empty() {
             return Ok(Write::Done(0));
+        }
+        if self.pending.is_none() && self.out_left() != 0 {
+            // An alert, such as the refusal of a renegotiation. The library would send it and take that for the record.
+            match self.flush(io) {
+                0 => {}
+                raw::MBEDTLS_ERR_SSL_WANT_WRITE => return Ok(Write::WantWrite),
+                code if self.transport_error.is_some() => return Err(Error::new(code)),
+                code => return Err(self.fail(code)),
+            }
         }
         if bytes.len() > KEPT_OUTPUT {
             self.fit_output(bytes.len().min(self.max_record_payload()))?;
@@ -1100,6 +1110,12 @@ impl Session {
         let error = Error::new(code);
         self.failed = Some(error);
         error
+    }
+
+    /// Sends what waits.
+    fn flush(&mut self, io: &mut dyn Transport) -> c_int {
+        // SAFETY: the context is valid and established.
+        self.call(io, |ssl| unsafe { raw::mbed_cloud_connectivity_flush(ssl) }).0
     }
 
     fn fit_output(&mut self, content: usize) -> Result<(), Error> {

@@ -609,6 +609,43 @@ fn a_record_that_waits_goes_out_once_and_with_its_own_bytes() {
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
 
+/// Receives from one and sends to another.
+struct Halves<'a>(&'a mut Socket, &'a mut Slow);
+
+impl Transport for Halves<'_> {
+    fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.1.send(bytes)
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.receive(buffer)
+    }
+}
+
+#[test]
+fn an_alert_that_waits_is_not_taken_for_the_record_after_it() {
+    let pki = Pki::new(Key::Ec);
+    for size in [5, 9000] {
+        let mut server = Server::openssl(&pki, "server", &["-tls1_2"]);
+        let (mut session, mut socket) = establish(pki.client().build().unwrap(), &server);
+        // The server asks for a renegotiation, which is refused by an alert.
+        server.say(b"r\n");
+        let mut slow = Slow { taken: Vec::new(), left: 10 };
+        loop {
+            match session.read(&mut Halves(&mut socket, &mut slow), &mut [0; 10]).unwrap() {
+                Read::WantRead => socket.pause(),
+                other => break assert_eq!(other, Read::WantWrite),
+            }
+        }
+        let record = vec![b'a'; size];
+        assert_eq!(session.write(&mut slow, &record), Ok(Write::WantWrite));
+        assert!(!session.has_pending_write(), "only the alert waits");
+        slow.left = usize::MAX;
+        assert_eq!(session.write(&mut slow, &record), Ok(Write::Done(size)));
+        assert_eq!(records(&slow.taken), [2 + 24, size + 24]);
+    }
+}
+
 fn write_slowly(session: &mut Session, slow: &mut Slow, line: &[u8]) {
     assert_eq!(session.write(slow, line), Ok(Write::WantWrite));
     for other in [&line[1..], &[line, b"x"].concat(), b"hellO\n", b""] {
