@@ -236,6 +236,35 @@ static void a_removed_context_is_not_kept_and_its_session_goes_on(void **state)
     secure_end(&secure);
 }
 
+static void closing_an_earlier_socket_does_not_end_a_session(void **state)
+{
+    fixture_t *fixture = *state;
+    peer_t *peer = start_dtls_server(fixture);
+    enum { CLOSE_AT_ONCE, CALL_HANDSHAKE, WRITE, ROUNDS };
+    for (unsigned round = CLOSE_AT_ONCE; round < ROUNDS; round++) {
+        secure_t secure;
+        open_storing(&secure, fixture, PAL_DTLS_MODE, peer_port(peer));
+        expect_full(&secure, peer);
+        /* One that is kept would not end anyway. */
+        pal_remove_cid();
+        palSocket_t earlier = secure.socket;
+        secure.socket = CLOSED_SOCKET;
+        secure_new_socket(&secure, peer_port(peer));
+        if (round == CALL_HANDSHAKE) {
+            assert_pal(pal_handShake(secure.session, secure.configuration, false), PAL_SUCCESS);
+        } else if (round == WRITE) {
+            secure_echo(&secure, 10);
+        }
+        close_socket(&earlier);
+        secure_echo(&secure, 20);
+        assert_int_equal(peer_count(peer, "close-notify"), round);
+        /* It ends with the socket that it has now. */
+        close_socket(&secure.socket);
+        peer_await_count(peer, "close-notify", round + 1);
+        secure_end(&secure);
+    }
+}
+
 static void only_a_session_that_is_not_kept_says_close_notify(void **state)
 {
     fixture_t *fixture = *state;
@@ -1140,6 +1169,7 @@ int main(int count, char **arguments)
         TEST(several_peers_are_kept_at_once),
         TEST(a_context_is_kept_for_its_trust_and_identity),
         TEST(a_removed_context_is_not_kept_and_its_session_goes_on),
+        TEST(closing_an_earlier_socket_does_not_end_a_session),
         TEST(only_a_session_that_is_not_kept_says_close_notify),
         TEST(the_connection_id_can_be_replaced_in_an_established_session),
         TEST(without_a_connection_id_there_is_none_to_replace),

@@ -81,13 +81,16 @@ impl Live {
         if bound_to.as_ref().is_some_and(|bound| Arc::ptr_eq(&bound.socket, &socket.socket)) {
             return;
         }
-        let live = Arc::downgrade(self);
+        let (live, closing) = (Arc::downgrade(self), Arc::downgrade(&socket.socket));
         socket.socket.before_close(Box::new(move || {
             let Some(live) = live.upgrade() else { return };
-            let bound = lock(&live.bound_to).take();
-            if let Some(socket) = bound {
-                live.session.channel_closes(last_channel(&socket).as_mut().map(|channel| channel as &mut dyn Channel));
-            }
+            // It may have been given another socket since, over which it goes on.
+            let is_this = |socket: &TlsSocket| Arc::as_ptr(&socket.socket) == closing.as_ptr();
+            let bound = lock(&live.bound_to).take_if(|bound| is_this(bound));
+            let Some(socket) = bound.filter(|_| live.held.socket().is_none_or(|socket| is_this(&socket))) else {
+                return;
+            };
+            live.session.channel_closes(last_channel(&socket).as_mut().map(|channel| channel as &mut dyn Channel));
         }));
         *bound_to = Some(socket.clone());
     }
@@ -238,6 +241,7 @@ pub extern "C" fn pal_sslRead(
             return Err(PAL_ERR_END_OF_FILE);
         }
         let socket = live.socket()?;
+        live.bind_to(&socket);
         let mut channel = SocketChannel { socket: &socket, in_handshake: false };
         let size = live.session.read(&mut channel, buffer).map_err(of_data)?;
         // SAFETY: not null, and the caller gives room for the size.
@@ -268,6 +272,7 @@ pub extern "C" fn pal_sslWrite(
         let live = find(palTLSHandle)?;
         live.check(palTLSConf)?;
         let socket = live.socket()?;
+        live.bind_to(&socket);
         let mut channel = SocketChannel { socket: &socket, in_handshake: false };
         let size = live.session.write(&mut channel, bytes).map_err(of_data)?;
         // SAFETY: not null, and the caller gives room for the size.
