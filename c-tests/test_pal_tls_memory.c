@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void expect_full_without_resuming(secure_t *secure, peer_t *peer, bool skip_resume)
@@ -263,6 +264,33 @@ static void closing_an_earlier_socket_does_not_end_a_session(void **state)
         peer_await_count(peer, "close-notify", round + 1);
         secure_end(&secure);
     }
+}
+
+static void a_child_of_fork_does_not_go_on_with_what_its_parent_keeps(void **state)
+{
+    fixture_t *fixture = *state;
+    peer_t *peer = start_dtls_server(fixture);
+    leave_context(fixture, peer);
+    wire_t wire = open_wire();
+    secure_t secure;
+    open_storing(&secure, fixture, PAL_DTLS_MODE, wire.port);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(60);
+        bool has_any = pal_is_cid_available();
+        palStatus_t status = pal_handShake(secure.session, secure.configuration, false);
+        _exit(has_any ? 2 : status == PAL_ERR_TLS_WANT_READ ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    redirect(&secure, peer_port(peer));
+    expect_at_once(&secure);
+    secure_echo(&secure, 20);
+    secure_end(&secure);
+    assert_int_equal(peer_count(peer, "unauthenticated"), 0);
+    close_wire(&wire);
 }
 
 static void only_a_session_that_is_not_kept_says_close_notify(void **state)
@@ -1170,6 +1198,7 @@ int main(int count, char **arguments)
         TEST(a_context_is_kept_for_its_trust_and_identity),
         TEST(a_removed_context_is_not_kept_and_its_session_goes_on),
         TEST(closing_an_earlier_socket_does_not_end_a_session),
+        TEST(a_child_of_fork_does_not_go_on_with_what_its_parent_keeps),
         TEST(only_a_session_that_is_not_kept_says_close_notify),
         TEST(the_connection_id_can_be_replaced_in_an_established_session),
         TEST(without_a_connection_id_there_is_none_to_replace),

@@ -56,8 +56,12 @@ pub struct Store {
 }
 
 struct Memory {
+    /// The process that this is the memory of.
+    process: u32,
     /// The latest last.
     contexts: Vec<Arc<Context>>,
+    /// In a child of fork(2), those that its parent goes on with: here nobody begins to use them.
+    of_parent: Vec<Arc<Context>>,
     /// Whose state stands in storage, if it lives: kept, or in use by a session and kept no more.
     stored: Weak<Context>,
     sessions: Vec<(Identity, SavedSession)>,
@@ -72,12 +76,31 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// One that keeps things in storage, or without any in memory.
     pub const fn new(storage: Option<&'static dyn Storage>) -> Self {
-        Self { storage, memory: Mutex::new(Memory { contexts: Vec::new(), stored: Weak::new(), sessions: Vec::new() }) }
+        let memory = Memory {
+            process: 0,
+            contexts: Vec::new(),
+            of_parent: Vec::new(),
+            stored: Weak::new(),
+            sessions: Vec::new(),
+        };
+        Self { storage, memory: Mutex::new(memory) }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        let mut memory = lock(&self.memory);
+        let process = std::process::id();
+        if memory.process != process {
+            memory.process = process;
+            // Two processes that go on with one session use its record numbers twice.
+            let contexts = std::mem::take(&mut memory.contexts);
+            memory.of_parent.extend(contexts);
+        }
+        memory
     }
 
     /// The TLS session to resume under this identity. What storage holds may be of another one: whoever resumes it finds out.
     pub fn session(&self, identity: &Identity) -> Option<SavedSession> {
-        let memory = lock(&self.memory);
+        let memory = self.memory();
         match self.storage {
             Some(storage) => Item::read(storage).session.map(SavedSession::from_bytes),
             None => memory.sessions.iter().find(|(other, _)| other == identity).map(|(_, saved)| saved.clone()),
@@ -86,7 +109,7 @@ impl Store {
 
     /// Keeps the latest TLS session of an identity.
     pub fn keep_session(&self, identity: &Identity, saved: SavedSession) {
-        let mut memory = lock(&self.memory);
+        let mut memory = self.memory();
         if let Some(storage) = self.storage {
             let mut item = Item::read(storage);
             // A flash wears out by what is written.
@@ -105,14 +128,14 @@ impl Store {
 
     /// Keeps a datagram session, in place of an earlier one of its identity.
     pub fn keep_context(&self, context: &Arc<Context>) {
-        let mut memory = lock(&self.memory);
+        let mut memory = self.memory();
         memory.contexts.retain(|other| other.identity != context.identity);
         memory.contexts.push(context.clone());
     }
 
     /// The kept datagram session of a configuration, which nobody else uses. One from storage is deleted there.
     pub fn take_context(&self, config: &Arc<ClientConfig>) -> Option<Arc<Context>> {
-        let mut memory = lock(&self.memory);
+        let mut memory = self.memory();
         let identity = config.fingerprint();
         if let Some(context) = memory.contexts.iter().find(|context| context.identity == *identity) {
             // One that is in use is not used twice, and what is stored of it neither.
@@ -143,7 +166,7 @@ impl Store {
 
     /// Whether a datagram session is kept to go on later.
     pub fn is_kept(&self, context: &Arc<Context>) -> bool {
-        lock(&self.memory).contexts.iter().any(|other| Arc::ptr_eq(other, context))
+        self.memory().keeps(context)
     }
 
     /// Says that a session is not in use any more. True: it is kept.
@@ -152,15 +175,16 @@ impl Store {
         if context.lock().has_pending_write() {
             self.forget(context);
         }
-        let memory = lock(&self.memory);
+        let memory = self.memory();
         context.in_use.store(false, Ordering::SeqCst);
-        memory.contexts.iter().any(|other| Arc::ptr_eq(other, context))
+        memory.keeps(context)
     }
 
     /// Keeps a datagram session no more, in memory and in storage: it is over.
     pub fn forget(&self, context: &Arc<Context>) {
-        let mut memory = lock(&self.memory);
+        let mut memory = self.memory();
         memory.contexts.retain(|other| !Arc::ptr_eq(other, context));
+        memory.of_parent.retain(|other| !Arc::ptr_eq(other, context));
         if context.is_stored.load(Ordering::SeqCst) {
             self.delete_stored_context(&mut memory);
         }
@@ -172,7 +196,7 @@ impl Store {
         if !context.is_stored.load(Ordering::SeqCst) {
             return true;
         }
-        let mut memory = lock(&self.memory);
+        let mut memory = self.memory();
         let may_send = self.delete_stored_context(&mut memory);
         if !may_send {
             memory.contexts.retain(|other| !Arc::ptr_eq(other, context));
@@ -185,7 +209,7 @@ impl Store {
         let (Some(storage), Some(latest)) = (self.storage, self.latest()) else { return Ok(()) };
         // The order of these two locks is that of whoever sends.
         let mut session = latest.lock();
-        let mut memory = lock(&self.memory);
+        let mut memory = self.memory();
         let saved = session.suspend()?;
         let mut item = Item::read(storage);
         item.context = Some(saved.into_bytes());
@@ -203,7 +227,7 @@ impl Store {
 
     /// Forgets the latest datagram session, in memory alone, or in storage as well.
     pub fn forget_latest_context(&self, in_storage: bool) {
-        let mut memory = lock(&self.memory);
+        let mut memory = self.memory();
         let forgotten = memory.contexts.pop();
         if in_storage {
             self.delete_stored_context(&mut memory);
@@ -214,13 +238,13 @@ impl Store {
 
     /// Whether there is a datagram session that can go on.
     pub fn has_context(&self) -> bool {
-        let memory = lock(&self.memory);
+        let memory = self.memory();
         !memory.contexts.is_empty() || self.storage.is_some_and(|storage| Item::read(storage).context.is_some())
     }
 
     /// The latest datagram session in memory.
     pub fn latest(&self) -> Option<Arc<Context>> {
-        lock(&self.memory).contexts.last().cloned()
+        self.memory().contexts.last().cloned()
     }
 
     /// With the memory's lock held: reading and writing the item is one step. False where a context may still be stored.
@@ -239,6 +263,11 @@ impl Store {
 }
 
 impl Memory {
+    /// One of the parent is kept there.
+    fn keeps(&self, context: &Arc<Context>) -> bool {
+        self.contexts.iter().chain(&self.of_parent).any(|other| Arc::ptr_eq(other, context))
+    }
+
     fn nothing_is_stored(&mut self) {
         if let Some(context) = std::mem::take(&mut self.stored).upgrade() {
             context.is_stored.store(false, Ordering::SeqCst);
