@@ -218,6 +218,33 @@ static void a_context_is_kept_for_its_trust_and_identity(void **state)
     secure_end(&secure);
 }
 
+static void a_context_of_another_pre_shared_key_is_not_gone_on_with(void **state)
+{
+    fixture_t *fixture = *state;
+    const char *key_of_device_1 = "02020202020202020202020202020202";
+    peer_t *peer = start_peer_program(fixture, MCC_TEST_MBEDTLS_CID_SERVER, "--dtls", "--psk-identity", "device-1", "--psk",
+                                      key_of_device_1, NULL);
+    secure_t secure;
+    for (unsigned round = 0; round < 2; round++) {
+        secure_begin(&secure, PAL_DTLS_MODE, peer_port(peer));
+        set_psk(&secure, 1);
+        pal_enableSslSessionStoring(secure.configuration, true);
+        if (round == 0) {
+            expect_full(&secure, peer);
+        } else {
+            expect_at_once(&secure);
+        }
+        secure_echo(&secure, 10);
+        secure_end(&secure);
+    }
+    secure_begin(&secure, PAL_DTLS_MODE, peer_port(peer));
+    static const uint8_t another[16] = {9};
+    assert_pal(pal_setPSK(secure.configuration, (const unsigned char *)"device-1", 8, another, sizeof another), PAL_SUCCESS);
+    pal_enableSslSessionStoring(secure.configuration, true);
+    assert_pal(pal_handShake(secure.session, secure.configuration, false), PAL_ERR_TLS_WANT_READ);
+    secure_end(&secure);
+}
+
 static void a_removed_context_is_not_kept_and_its_session_goes_on(void **state)
 {
     fixture_t *fixture = *state;
@@ -1196,6 +1223,7 @@ int main(int count, char **arguments)
         TEST(one_of_two_that_want_a_context_gets_it),
         TEST(several_peers_are_kept_at_once),
         TEST(a_context_is_kept_for_its_trust_and_identity),
+        TEST(a_context_of_another_pre_shared_key_is_not_gone_on_with),
         TEST(a_removed_context_is_not_kept_and_its_session_goes_on),
         TEST(closing_an_earlier_socket_does_not_end_a_session),
         TEST(a_child_of_fork_does_not_go_on_with_what_its_parent_keeps),

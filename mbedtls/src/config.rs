@@ -309,6 +309,7 @@ impl ClientConfigBuilder {
         }
         if let Some(psk) = &self.psk {
             add(4, &psk.identity);
+            add(6, &sha256(&psk.key)?);
         }
         if let Some(name) = &self.server_name {
             add(5, name.as_bytes());
