@@ -320,6 +320,34 @@ static void a_child_of_fork_does_not_go_on_with_what_its_parent_keeps(void **sta
     close_wire(&wire);
 }
 
+static void a_child_of_fork_has_random_numbers_of_its_own(void **state)
+{
+    fixture_t *fixture = *state;
+    /* Of a ClientHello: where its random bytes are, behind the time. */
+    enum { RANDOM_OFFSET = 13 + 12 + 2 + 4, RANDOM_SIZE = 28 };
+    uint8_t hello[2][2048];
+    wire_t wire = open_wire();
+    secure_t secure;
+    open_storing(&secure, fixture, PAL_DTLS_MODE, wire.port);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(60);
+        _exit(pal_handShake(secure.session, secure.configuration, true) == PAL_ERR_TLS_WANT_READ ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_pal(pal_handShake(secure.session, secure.configuration, true), PAL_ERR_TLS_WANT_READ);
+    for (size_t of = 0; of < 2; of++) {
+        ssize_t size = recv(wire.descriptor, hello[of], sizeof hello[of], MSG_DONTWAIT);
+        assert_true(size >= RANDOM_OFFSET + RANDOM_SIZE);
+    }
+    assert_memory_not_equal(hello[0] + RANDOM_OFFSET, hello[1] + RANDOM_OFFSET, RANDOM_SIZE);
+    secure_end(&secure);
+    close_wire(&wire);
+}
+
 static void only_a_session_that_is_not_kept_says_close_notify(void **state)
 {
     fixture_t *fixture = *state;
@@ -1227,6 +1255,7 @@ int main(int count, char **arguments)
         TEST(a_removed_context_is_not_kept_and_its_session_goes_on),
         TEST(closing_an_earlier_socket_does_not_end_a_session),
         TEST(a_child_of_fork_does_not_go_on_with_what_its_parent_keeps),
+        TEST(a_child_of_fork_has_random_numbers_of_its_own),
         TEST(only_a_session_that_is_not_kept_says_close_notify),
         TEST(the_connection_id_can_be_replaced_in_an_established_session),
         TEST(without_a_connection_id_there_is_none_to_replace),

@@ -138,6 +138,17 @@ void mbed_cloud_connectivity_watch_entropy(void)
     (void) mbedtls_psa_crypto_configure_entropy_sources(watched_entropy_init, mbedtls_entropy_free);
 }
 
+int mbed_cloud_connectivity_reseed(void)
+{
+    int code = MBEDTLS_ERR_ENTROPY_NO_SOURCES_DEFINED;
+
+    if (generator != NULL && (code = mbedtls_mutex_lock(&generator->drbg.mutex)) == 0) {
+        code = mbedtls_ctr_drbg_reseed(&generator->drbg, NULL, 0);
+        (void) mbedtls_mutex_unlock(&generator->drbg.mutex);
+    }
+    return code;
+}
+
 int mbed_cloud_connectivity_add_entropy_source(mbedtls_entropy_f_source_ptr source, void *argument)
 {
     int code;
@@ -147,9 +158,8 @@ int mbed_cloud_connectivity_add_entropy_source(mbedtls_entropy_f_source_ptr sour
     }
     code = mbedtls_entropy_add_source(&generator->entropy, source, argument, 0, MBEDTLS_ENTROPY_SOURCE_WEAK);
     /* From here on it is there, and is asked with the next seeding if not with this one. */
-    if (code == 0 && mbedtls_mutex_lock(&generator->drbg.mutex) == 0) {
-        (void) mbedtls_ctr_drbg_reseed(&generator->drbg, NULL, 0);
-        (void) mbedtls_mutex_unlock(&generator->drbg.mutex);
+    if (code == 0) {
+        (void) mbed_cloud_connectivity_reseed();
     }
     return code;
 }

@@ -55,6 +55,8 @@ int mbed_cloud_connectivity_flush(mbedtls_ssl_context *ssl);
 int mbed_cloud_connectivity_fit_output(mbedtls_ssl_context *ssl, size_t content);
 /* To be called before psa_crypto_init, so that sources of entropy can be added after it. */
 void mbed_cloud_connectivity_watch_entropy(void);
+/* Seeds PSA's random generator again. */
+int mbed_cloud_connectivity_reseed(void);
 /* Adds a source to those of PSA's random generator, and has it asked at once. */
 int mbed_cloud_connectivity_add_entropy_source(mbedtls_entropy_f_source_ptr source, void *argument);
 

@@ -25,21 +25,32 @@ pub mod verify;
 pub mod x509;
 
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use config::ClientConfig;
 pub use error::{Error, ErrorKind};
 pub use session::{ServerName, Session, Transport};
 pub use verify::VerifyFlags;
 
-static INITIALISED: AtomicBool = AtomicBool::new(false);
+/// The process in which the random generator was seeded; 0: none yet.
+static SEEDED_IN: AtomicU32 = AtomicU32::new(0);
 
 /// Starts PSA, which owns the random generator and the keys of TLS 1.3. Every entry of this crate calls
 /// it. A failure is reported and not remembered, because lack of memory or entropy passes.
 pub(crate) fn initialise() -> Result<(), Error> {
-    if INITIALISED.load(Ordering::Acquire) {
-        return Ok(());
+    let process = std::process::id();
+    match SEEDED_IN.load(Ordering::Acquire) {
+        0 => start()?,
+        seeded_in if seeded_in == process => return Ok(()),
+        // A child of fork(2) has its parent's generator, which would give both the same numbers.
+        // SAFETY: no arguments; PSA runs, and the function locks the generator.
+        _ => Error::check(unsafe { raw::mbed_cloud_connectivity_reseed() })?,
     }
+    SEEDED_IN.store(process, Ordering::Release);
+    Ok(())
+}
+
+fn start() -> Result<(), Error> {
     layout::check()?;
     // SAFETY: no arguments; PSA does not run yet, or refuses.
     unsafe { raw::mbed_cloud_connectivity_watch_entropy() };
@@ -48,7 +59,6 @@ pub(crate) fn initialise() -> Result<(), Error> {
     if status != 0 {
         return Err(Error::from_psa(status));
     }
-    INITIALISED.store(true, Ordering::Release);
     Ok(())
 }
 
