@@ -698,6 +698,50 @@ static void await_datagram(secure_t *secure)
     assert_true(waiting > 0);
 }
 
+static size_t socket_waiting(const secure_t *secure)
+{
+    int size = 0;
+    assert_int_equal(ioctl(descriptor_of(secure->socket), FIONREAD, &size), 0);
+    return (size_t)size;
+}
+
+static void a_flood_in_the_peer_s_name_holds_up_no_call(void **state)
+{
+    fixture_t *fixture = *state;
+    peer_t *peer = start_dtls_server(fixture);
+    secure_t secure;
+    open_storing(&secure, fixture, PAL_DTLS_MODE, peer_port(peer));
+    expect_full(&secure, peer);
+    wire_t wire = open_wire();
+    redirect(&secure, wire.port);
+    /* More than one call looks at, and no more than there is room for. */
+    enum { DATAGRAMS = 300 };
+    int room = 1 << 20;
+    assert_int_equal(setsockopt(descriptor_of(secure.socket), SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port_of(secure.socket)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    static const uint8_t plain[] = {0x17, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0xff, 0, 1, 'a'};
+    for (unsigned sent = 0; sent < DATAGRAMS; sent++) {
+        assert_int_equal(sendto(wire.descriptor, plain, sizeof plain, 0, (struct sockaddr *)&to, sizeof to), sizeof plain);
+    }
+    uint8_t byte;
+    uint32_t read;
+    unsigned calls = 0;
+    do {
+        assert_int_equal(socket_waiting(&secure), sizeof plain);
+        secure.seen = calls_so_far(&secure.calls);
+        assert_pal(pal_sslRead(secure.session, &byte, 1, &read), PAL_ERR_TLS_WANT_READ);
+        calls++;
+        if (socket_waiting(&secure) != 0) {
+            await_call(&secure);
+        }
+    } while (socket_waiting(&secure) != 0);
+    assert_int_equal(calls, 2);
+    redirect(&secure, peer_port(peer));
+    secure_echo(&secure, 10);
+    secure_end(&secure);
+    close_wire(&wire);
+}
+
 static void what_the_network_says_of_other_datagrams_changes_nothing(void **state)
 {
     fixture_t *fixture = *state;
@@ -1264,6 +1308,7 @@ int main(int count, char **arguments)
         TEST(tls_sessions_are_resumed_from_memory_per_identity),
         TEST(datagrams_from_elsewhere_change_nothing),
         TEST(records_that_are_not_authentic_change_nothing),
+        TEST(a_flood_in_the_peer_s_name_holds_up_no_call),
         TEST(what_the_network_says_of_other_datagrams_changes_nothing),
         TEST(handshakes_succeed_though_each_third_datagram_is_lost),
         TEST(retransmissions_are_told_when_they_are_due),

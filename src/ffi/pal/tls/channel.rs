@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Datagrams that one call passes over before it lets the caller do something else.
+/// Datagrams that one call looks at before it lets the caller do something else.
 const DATAGRAMS_AT_ONCE: usize = 256;
 
 /// The kernel tells of no end of a lack of buffers: so soon a call is tried again.
@@ -27,11 +27,17 @@ pub(super) struct TlsSocket {
 
 /// It for one call.
 pub(super) struct SocketChannel<'a> {
-    pub socket: &'a TlsSocket,
-    pub in_handshake: bool,
+    socket: &'a TlsSocket,
+    in_handshake: bool,
+    /// How many datagrams this call still looks at.
+    datagrams: usize,
 }
 
-impl SocketChannel<'_> {
+impl<'a> SocketChannel<'a> {
+    pub fn new(socket: &'a TlsSocket, in_handshake: bool) -> Self {
+        Self { socket, in_handshake, datagrams: DATAGRAMS_AT_ONCE }
+    }
+
     fn is_of_datagrams(&self) -> bool {
         self.socket.socket.kind() == Kind::Datagram
     }
@@ -51,7 +57,8 @@ impl SocketChannel<'_> {
     }
 
     fn receive_datagram(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        for _ in 0..DATAGRAMS_AT_ONCE {
+        while self.datagrams != 0 {
+            self.datagrams -= 1;
             let received = match self.receive_once(buffer) {
                 Ok(Some(received)) => received,
                 Ok(None) => return Err(io::ErrorKind::WouldBlock.into()),

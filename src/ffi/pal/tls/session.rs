@@ -118,7 +118,7 @@ impl Live {
 /// What the last words of a session go over: nothing where the application has closed the socket by its number, which may be another
 /// one's now.
 fn last_channel(socket: &TlsSocket) -> Option<SocketChannel<'_>> {
-    socket.socket.is_there().then_some(SocketChannel { socket, in_handshake: false })
+    socket.socket.is_there().then_some(SocketChannel::new(socket, false))
 }
 
 /// Makes a session of a configuration; nothing is sent yet. `is_server_ping`: it only finds out whether the server answers, and never
@@ -207,7 +207,7 @@ pub extern "C" fn pal_handShake(
         let socket = live.socket()?;
         live.bind_to(&socket);
         live.visible.retry_handshake.store(false, Ordering::SeqCst);
-        let mut channel = SocketChannel { socket: &socket, in_handshake: true };
+        let mut channel = SocketChannel::new(&socket, true);
         let progress = live.session.handshake(&mut channel, skipResume, |time| {
             live.visible.server_time.store(time, Ordering::SeqCst);
             live.visible.retry_handshake.store(true, Ordering::SeqCst);
@@ -242,7 +242,7 @@ pub extern "C" fn pal_sslRead(
         }
         let socket = live.socket()?;
         live.bind_to(&socket);
-        let mut channel = SocketChannel { socket: &socket, in_handshake: false };
+        let mut channel = SocketChannel::new(&socket, false);
         let size = live.session.read(&mut channel, buffer).map_err(of_data)?;
         // SAFETY: not null, and the caller gives room for the size.
         Ok(unsafe { pointer::write(actualLen, u32::try_from(size).unwrap_or(u32::MAX)) }?)
@@ -273,7 +273,7 @@ pub extern "C" fn pal_sslWrite(
         live.check(palTLSConf)?;
         let socket = live.socket()?;
         live.bind_to(&socket);
-        let mut channel = SocketChannel { socket: &socket, in_handshake: false };
+        let mut channel = SocketChannel::new(&socket, false);
         let size = live.session.write(&mut channel, bytes).map_err(of_data)?;
         // SAFETY: not null, and the caller gives room for the size.
         Ok(unsafe { pointer::write(bytesWritten, u32::try_from(size).unwrap_or(u32::MAX)) }?)
