@@ -90,7 +90,13 @@ int mbed_cloud_connectivity_set_outgoing_cid(mbedtls_ssl_context *ssl, const uns
 
 int mbed_cloud_connectivity_flush(mbedtls_ssl_context *ssl)
 {
-    return mbedtls_ssl_flush_output(ssl);
+    int code = mbedtls_ssl_flush_output(ssl);
+
+    /* The last flight of a handshake may be sent again, and be in the epoch before it. */
+    if (code == 0 && ssl->handshake != NULL && ssl->handshake->retransmit_state == MBEDTLS_SSL_RETRANS_SENDING) {
+        code = mbedtls_ssl_flight_transmit(ssl);
+    }
+    return code;
 }
 
 int mbed_cloud_connectivity_fit_output(mbedtls_ssl_context *ssl, size_t content)

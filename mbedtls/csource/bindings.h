@@ -48,7 +48,7 @@ unsigned int mbed_cloud_connectivity_session_verify_result(const mbedtls_ssl_ses
 void mbed_cloud_connectivity_set_mtu(mbedtls_ssl_context *ssl, uint16_t size);
 /* Replaces the Connection ID in the records that are sent; the session is established and its DTLS negotiated one. */
 int mbed_cloud_connectivity_set_outgoing_cid(mbedtls_ssl_context *ssl, const unsigned char *cid, size_t size);
-/* Sends what waits in the output buffer. */
+/* Sends what waits in the output buffer, and the rest of a flight that it is part of. */
 int mbed_cloud_connectivity_flush(mbedtls_ssl_context *ssl);
 /* Gives the output buffer the size for records with this much content, as far as they may be so large. Does nothing in a handshake
  * and while a record waits in it. An error when it was to grow and there is no memory: it is as it was. */
