@@ -3,6 +3,10 @@
 //! A ping that is answered after a silence proves that the path bears it. One that is lost, while a new connection stands at the first
 //! attempt, shows that it does not: where a new connection fails too, the network was down and nothing was learnt. The search goes up
 //! in steps until a silence is not borne, then halves what lies between.
+//!
+//! From the moment when the path forgets to the end of the silence that is tried the device cannot be reached. That is why no step is
+//! longer than the floor: a loss goes unnoticed no longer than at a fixed interval of the floor's length. Long steps would save
+//! little, as the pings are rare up there.
 
 use std::time::Duration;
 
@@ -20,7 +24,7 @@ pub struct Bounds {
     pub floor: Duration,
     /// The longest interval.
     pub ceiling: Duration,
-    /// The next silence to try is this many percent of the longest proven one; more than 100.
+    /// The next silence to try is this many percent of the longest proven one, but no more than the floor longer; more than 100.
     pub step_percent: u32,
     /// By how many percent the interval stays below the longest proven silence; less than 100.
     pub margin_percent: u32,
@@ -94,6 +98,7 @@ impl Adaptive {
     fn next(&self) -> Duration {
         let Knowledge { proven, broken } = self.knowledge;
         let step = proven.saturating_mul(self.bounds.step_percent) / 100;
+        let step = step.min(proven.saturating_add(self.bounds.floor));
         let middle = broken.map_or(Duration::MAX, |broken| proven + (broken - proven) / 2);
         step.min(middle).min(self.bounds.ceiling)
     }
@@ -186,6 +191,16 @@ mod tests {
         let mut adaptive = Adaptive::new(BOUNDS, None);
         assert_eq!(search(&mut adaptive, seconds(100_000)), []);
         assert_eq!(adaptive.interval(), seconds(3600) / 100 * 95, "the ceiling, less the margin");
+    }
+
+    #[test]
+    fn no_step_is_longer_than_the_floor() {
+        for timer in [61, 100, 240, 350, 700, 3599] {
+            let mut adaptive = Adaptive::new(BOUNDS, None);
+            for loss in search(&mut adaptive, seconds(timer)) {
+                assert!(loss <= seconds(timer) + BOUNDS.floor, "{timer}: {loss:?}");
+            }
+        }
     }
 
     #[test]
