@@ -18,6 +18,11 @@ pub const MINIMUM_DATAGRAM_INTERVAL_S: u32 = 15;
 /// The interval over datagrams unless set: below the 30 s after which common NATs forget.
 pub const DATAGRAM_INTERVAL: Duration = Duration::from_secs(25);
 
+/// The answer to a ping that tries out a longer silence is awaited for so many of the longest round trips, but not for less than this
+/// part of the time that answers have: a loss is likely, and until it is noticed the device cannot be reached.
+const TRIAL_ROUND_TRIPS: u32 = 4;
+const TRIAL_DIVISOR: u32 = 6;
+
 /// How a keepalive works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -81,6 +86,8 @@ pub struct Keepalive {
     ping: Ping,
     /// The latest ping whose answer has not come, and when it went out last.
     unanswered: Option<(u16, Duration)>,
+    /// The longest round trip of this path.
+    round_trip: Option<Duration>,
     next_message_id: u16,
 }
 
@@ -111,6 +118,7 @@ impl Keepalive {
             shortened: 0,
             ping: Ping::Idle,
             unanswered: None,
+            round_trip: None,
             next_message_id,
         };
         keepalive.draw();
@@ -157,7 +165,9 @@ impl Keepalive {
         }
         self.last_received = now;
         let (_, sent) = self.unanswered.take_if(|_| evidence == Evidence::Answer)?;
-        Some(now.saturating_sub(sent))
+        let round_trip = now.saturating_sub(sent);
+        self.round_trip = self.round_trip.max(Some(round_trip));
+        Some(round_trip)
     }
 
     /// The ping that [`Self::poll`] gave went to the transport only now.
@@ -224,6 +234,7 @@ impl Keepalive {
         if let Some(adaptive) = &mut self.adaptive {
             adaptive.start_over(knowledge);
         }
+        self.round_trip = None;
     }
 
     fn lose(&mut self, silence: Duration) {
@@ -317,7 +328,7 @@ impl Keepalive {
         let message_id = self.next_message_id;
         self.next_message_id = self.next_message_id.wrapping_add(1);
         let (deadline, retransmission) = match self.settings.answer {
-            Answer::Within(timeout) => (now.saturating_add(timeout), None),
+            Answer::Within(timeout) => (now.saturating_add(self.patience(timeout, silence)), None),
             Answer::Retransmitted => {
                 let retransmission = Retransmission::new(now, self.random.f64());
                 (retransmission.end(), Some(retransmission))
@@ -327,6 +338,16 @@ impl Keepalive {
         self.unanswered = Some((message_id, now));
         self.last_sent = now;
         Action::SendPing { message_id, retransmission: false }
+    }
+
+    /// How long the answer to a ping after this silence is awaited.
+    fn patience(&self, timeout: Duration, silence: Duration) -> Duration {
+        match (&self.adaptive, self.round_trip) {
+            (Some(adaptive), Some(round_trip)) if silence > adaptive.safe() => {
+                round_trip.saturating_mul(TRIAL_ROUND_TRIPS).max(timeout / TRIAL_DIVISOR).min(timeout)
+            }
+            _ => timeout,
+        }
     }
 
     fn ping_due(&self) -> Option<Duration> {

@@ -162,6 +162,33 @@ fn time_that_goes_back_changes_nothing() {
     );
 }
 
+/// A loss is likely there, and unnoticed it costs reachability.
+#[test]
+fn a_trial_of_a_longer_silence_is_given_up_sooner_where_round_trips_are_short() {
+    let (floor, ceiling) = (seconds(60), seconds(3600));
+    let bounds = Bounds { floor, ceiling, step_percent: 150, margin_percent: 5 };
+    let settings = Settings { adaptive: Some(bounds), ..settings(Answer::Within(TIMEOUT), 0) };
+    for (round_trip, patience) in [(1, 5), (3, 12), (8, 30)].map(|(a, b)| (seconds(a), seconds(b))) {
+        let mut keepalive = Keepalive::new(settings, 1);
+        keepalive.restart(Duration::ZERO, false);
+        let first = keepalive.deadline().unwrap();
+        assert_eq!(first, seconds(90));
+        assert!(is_ping(keepalive.poll(first).0));
+        assert_eq!(keepalive.deadline(), Some(first + TIMEOUT), "nothing is known of round trips yet");
+        keepalive.on_received(first + round_trip, Evidence::Answer);
+        let second = keepalive.deadline().unwrap();
+        assert!(is_ping(keepalive.poll(second).0));
+        assert_eq!(keepalive.deadline(), Some(second + patience), "{round_trip:?}");
+        assert_eq!(keepalive.poll(second + patience).0, Action::PathDead);
+
+        keepalive.restart(second + patience, true);
+        keepalive.set_knowledge(None);
+        let third = keepalive.deadline().unwrap();
+        assert!(is_ping(keepalive.poll(third).0));
+        assert_eq!(keepalive.deadline(), Some(third + TIMEOUT), "another path");
+    }
+}
+
 /// RFC 7252 section 4.2: the first timeout is 2 to 3 s, each next one twice as long, four retransmissions.
 #[test]
 fn over_datagrams_a_ping_is_retransmitted_with_the_same_message_id() {
