@@ -44,13 +44,15 @@ fn adaptive_reaches_what_a_fixed_minute_does_with_a_quarter_of_the_pings_over_tc
 fn a_restart_of_the_server_does_not_bring_the_fleet_back_at_once() {
     // More devices and little time, as it is the crowd that counts.
     let (devices, paths) = (5000, default_fleet());
-    let timeline = Timeline::new(Duration::from_secs(2700), Duration::ZERO);
-    let outcome = run(&paths, Strategy::Adaptive, devices, &timeline, SEED);
-    let begin = timeline.restart.start.as_secs() as usize;
-    let again: u32 = outcome.taken[begin..begin + 200].iter().sum();
-    assert!(u64::from(again) > devices * 9 / 10, "only {again} came back");
-    let peak = outcome.peak(timeline.restart.start, 200);
-    assert!(u64::from(peak) < devices / 20, "{peak} in one second");
+    for away in [0, 5, 10, 30, 60] {
+        let timeline = Timeline::new(Duration::from_secs(2700), Duration::from_secs(away));
+        let outcome = run(&paths, Strategy::Adaptive, devices, &timeline, SEED);
+        let begin = timeline.restart.start.as_secs() as usize;
+        let again: u32 = outcome.taken[begin..begin + 400].iter().sum();
+        assert!(u64::from(again) > devices * 9 / 10, "only {again} came back after {away} s");
+        let peak = outcome.peak(timeline.restart.start, 400);
+        assert!(u64::from(peak) < devices / 20, "{peak} in one second after {away} s");
+    }
 }
 
 #[test]

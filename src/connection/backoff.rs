@@ -13,7 +13,8 @@ pub struct Settings {
     /// No wait is longer.
     pub cap: Duration,
     /// The range of the first wait after the peer closed or reset an established connection: a server that restarts drops its whole
-    /// fleet at once, and must not get half of it back in a second.
+    /// fleet at once, and must not get half of it back in a second. Later ranges are no shorter, until a connection is stable again:
+    /// a server that is not back yet refuses those who come too early, and would get all of them in its first seconds.
     pub peer_closed: Duration,
 }
 
@@ -22,12 +23,14 @@ pub struct Settings {
 pub struct Backoff {
     settings: Settings,
     failures: u32,
+    /// The peer closed the connection with which the failures began.
+    in_a_crowd: bool,
 }
 
 impl Backoff {
     /// No failure yet.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, failures: 0 }
+        Self { settings, failures: 0, in_a_crowd: false }
     }
 
     /// How many failures there were since the beginning or the latest reset.
@@ -38,16 +41,22 @@ impl Backoff {
     /// The connection worked for long enough.
     pub fn reset(&mut self) {
         self.failures = 0;
+        self.in_a_crowd = false;
     }
 
-    /// The wait after a failure: uniform in [0, min(cap, base × 2^n)].
+    /// The wait after a failure: uniform in [0, min(cap, base × 2^n)], in a crowd at least in that of the first wait.
     pub fn next(&mut self, peer_closed: bool, random: &mut fastrand::Rng) -> Duration {
-        let range = if peer_closed && self.failures == 0 {
+        self.in_a_crowd |= peer_closed && self.failures == 0;
+        let doubled = 2u32
+            .checked_pow(self.failures)
+            .and_then(|factor| self.settings.base.checked_mul(factor))
+            .unwrap_or(Duration::MAX);
+        let range = if !self.in_a_crowd {
+            doubled
+        } else if self.failures == 0 {
             self.settings.peer_closed
         } else {
-            2u32.checked_pow(self.failures)
-                .and_then(|factor| self.settings.base.checked_mul(factor))
-                .unwrap_or(Duration::MAX)
+            doubled.max(self.settings.peer_closed)
         };
         self.failures = self.failures.saturating_add(1);
         let range = u64::try_from(range.min(self.settings.cap).as_nanos()).unwrap_or(u64::MAX);
@@ -69,7 +78,7 @@ mod tests {
     fn longest(failures: u32, peer_closed: bool) -> f64 {
         let mut random = fastrand::Rng::with_seed(5);
         let waits = (0..2000).map(|_| {
-            let mut backoff = Backoff { settings: SETTINGS, failures };
+            let mut backoff = Backoff { settings: SETTINGS, failures, in_a_crowd: false };
             backoff.next(peer_closed, &mut random).as_secs_f64()
         });
         let waits: Vec<f64> = waits.collect();
@@ -94,6 +103,23 @@ mod tests {
         let first = longest(0, true);
         assert!(first > 29.0 && first <= 30.0, "{first}");
         assert!(longest(1, true) <= 4.0);
+    }
+
+    #[test]
+    fn a_peer_that_closed_and_is_not_back_yet_is_not_hurried() {
+        let mut random = fastrand::Rng::with_seed(5);
+        let mut longest = [Duration::ZERO; 6];
+        for _ in 0..2000 {
+            let mut backoff = Backoff::new(SETTINGS);
+            for (failure, longest) in longest.iter_mut().enumerate() {
+                *longest = backoff.next(failure == 0, &mut random).max(*longest);
+            }
+            backoff.reset();
+            assert!(backoff.next(false, &mut random) <= SETTINGS.base);
+        }
+        for (longest, range) in longest.into_iter().zip([30.0, 30.0, 30.0, 30.0, 32.0, 64.0]) {
+            assert!(longest.as_secs_f64() <= range && longest.as_secs_f64() > range * 0.99, "{range}: {longest:?}");
+        }
     }
 
     #[test]
