@@ -9,7 +9,6 @@ pub mod descriptor;
 pub mod driver;
 #[cfg(feature = "pal")]
 pub mod gate;
-#[cfg(feature = "pal")]
 pub mod interface;
 #[cfg(feature = "pal")]
 pub mod notifier;
@@ -21,5 +20,4 @@ pub mod reactor;
 pub mod resolver;
 pub mod socket;
 pub mod thread;
-#[cfg(feature = "pal")]
 pub mod watch;
