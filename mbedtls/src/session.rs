@@ -595,9 +595,11 @@ impl Session {
         if self.begun || self.config.transport() != TransportKind::Datagram {
             return Err(Error::BAD_INPUT);
         }
+        // Not null: the library copies from it, which C does not define of null, not even where the length is 0.
+        let none = [0_u8];
         // SAFETY: the context is valid; no bytes are read where the length is 0.
         Error::check(unsafe {
-            raw::mbedtls_ssl_set_cid(self.ssl.as_ptr(), raw::MBEDTLS_SSL_CID_ENABLED as c_int, std::ptr::null(), 0)
+            raw::mbedtls_ssl_set_cid(self.ssl.as_ptr(), raw::MBEDTLS_SSL_CID_ENABLED as c_int, none.as_ptr(), 0)
         })
     }
 
