@@ -158,7 +158,7 @@ void expect_echo(mcc_connection_t *connection, recorder_t *recorder, size_t size
 /* ---- this process ---- */
 
 size_t count_descriptors(void);
-/* Without those of a tool such as a sanitizer. */
+/* Without a sanitizer's own. */
 size_t count_threads(void);
 size_t heap_in_use(void);
 /* How often something is done: `count` times, or a twentieth of that under tools that make everything slow (MCC_TEST_FEWER). */

@@ -1410,6 +1410,7 @@ static void init_without_a_thread(void)
     }
     /* So that it can look at itself again. */
     EXPECT(prctl(PR_SET_DUMPABLE, 1) == 0);
+    const size_t threads = count_threads();
     struct rlimit limit;
     EXPECT(getrlimit(RLIMIT_NPROC, &limit) == 0);
     const struct rlimit lowered = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
