@@ -1,21 +1,14 @@
 /* That the thread sanitizer is at work: in the tests, in the library and where both meet. Only in a build with it.
  *
- * Each race runs in a process of its own, this program with the race's name, as a process with reports ends with a failure.
- *
  * SPDX-License-Identifier: Apache-2.0
  */
 
-#define _GNU_SOURCE
 #include "pal_support.h"
+#include "planted.h"
 
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-/* The exit code of a process with reports. */
-enum { REPORTED = 66 };
 
 /* ---- the races ---- */
 
@@ -37,14 +30,6 @@ static void await_sign(void)
             _exit(1);
         }
         sched_yield();
-    }
-}
-
-static void require(palStatus_t status)
-{
-    if (status != PAL_SUCCESS) {
-        fprintf(stderr, "a call gave %d\n", status);
-        _exit(1);
     }
 }
 
@@ -139,10 +124,7 @@ static void hand_over_by_terminate(void)
     require(pal_close(&socket));
 }
 
-static const struct {
-    const char *name;
-    void (*run)(void);
-} races[] = {
+static const planted_t races[] = {
     {"race-in-the-program", race_in_the_program},
     {"race-with-a-callback", race_with_a_callback},
     {"race-with-the-library", race_with_the_library},
@@ -152,64 +134,27 @@ static const struct {
 
 /* ---- the tests ---- */
 
-/* Runs the race, and gives what its process wrote. */
-static const char *run_race(const char *name, int *exit_code)
+static void expect_race(const char *name, const char *function)
 {
-    static char output[65536];
-    char path[4096], command[sizeof path + 64];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-    assert_true(length > 0);
-    path[length] = '\0';
-    snprintf(command, sizeof command, "exec '%s' %s 2>&1", path, name);
-    FILE *process = popen(command, "r");
-    assert_non_null(process);
-    size_t size = fread(output, 1, sizeof output - 1, process);
-    output[size] = '\0';
-    int status = pclose(process);
-    assert_true(WIFEXITED(status));
-    *exit_code = WEXITSTATUS(status);
-    return output;
-}
-
-/* One report, in which this function stands. */
-static void expect_report(const char *race, const char *function)
-{
-    int exit_code = 0;
-    const char *output = run_race(race, &exit_code);
-    const char *report = strstr(output, "WARNING: ThreadSanitizer: data race");
-    if (exit_code != REPORTED || report == NULL || strstr(report, function) == NULL) {
-        print_error("%s gave %d and wrote:\n%s\n", race, exit_code, output);
-    }
-    assert_int_equal(exit_code, REPORTED);
-    assert_non_null(report);
-    assert_non_null(strstr(report, function));
-    assert_null(strstr(report + 1, "WARNING: ThreadSanitizer"));
-}
-
-static void expect_no_report(const char *race)
-{
-    int exit_code = -1;
-    const char *output = run_race(race, &exit_code);
-    assert_string_equal(output, "");
-    assert_int_equal(exit_code, 0);
+    expect_report(name, "WARNING: ThreadSanitizer: data race", function);
 }
 
 static void a_race_in_the_program_is_reported(void **state)
 {
     (void)state;
-    expect_report("race-in-the-program", "write_in_a_thread");
+    expect_race("race-in-the-program", "write_in_a_thread");
 }
 
 static void a_race_with_a_callback_on_the_library_s_thread_is_reported(void **state)
 {
     (void)state;
-    expect_report("race-with-a-callback", "write_shared");
+    expect_race("race-with-a-callback", "write_shared");
 }
 
 static void a_race_with_a_write_of_the_library_is_reported(void **state)
 {
     (void)state;
-    expect_report("race-with-the-library", "pal_recv");
+    expect_race("race-with-the-library", "pal_recv");
 }
 
 /* The library's locks, and those of Rust's library under them, are seen: nothing is reported that they order. */
@@ -227,12 +172,7 @@ static void what_terminate_hands_over_is_no_race(void **state)
 
 int main(int count, char **arguments)
 {
-    for (size_t index = 0; count == 2 && index < sizeof races / sizeof *races; index++) {
-        if (strcmp(arguments[1], races[index].name) == 0) {
-            races[index].run();
-            return 0;
-        }
-    }
+    run_planted(races, sizeof races / sizeof *races, count, arguments);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_race_in_the_program_is_reported),
         cmocka_unit_test(a_race_with_a_callback_on_the_library_s_thread_is_reported),
