@@ -1415,7 +1415,6 @@ static void init_without_a_thread(void)
     EXPECT(getrlimit(RLIMIT_NPROC, &limit) == 0);
     const struct rlimit lowered = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
     EXPECT(setrlimit(RLIMIT_NPROC, &lowered) == 0);
-    const size_t threads = count_threads();
     /* What is kept for later use is there after the first. */
     EXPECT(pal_plat_socketsInit(NULL) == PAL_ERR_CREATION_FAILED);
     const size_t descriptors = count_descriptors();

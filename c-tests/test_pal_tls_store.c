@@ -181,7 +181,7 @@ static void what_was_stored_goes_on(void **state)
 static int run_later_process(const char *port, const char *file)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_was_stored_goes_on, pal_tls_setup, NULL),
+        cmocka_unit_test_setup_teardown(what_was_stored_goes_on, pal_tls_setup, teardown),
     };
     later_server_port = port;
     int descriptor = open(file, O_RDWR | O_CLOEXEC);
