@@ -33,6 +33,13 @@
         }                                         \
     } while (0)
 
+/* The thread sanitizer ends the child of a program with threads that makes one. */
+#ifdef __SANITIZE_THREAD__
+#define not_under_the_thread_sanitizer() skip()
+#else
+#define not_under_the_thread_sanitizer() ((void)0)
+#endif
+
 /* ---- facts about this process ---- */
 
 /* A thread that was joined may be in the system's list for a moment. */
@@ -1223,6 +1230,7 @@ static void a_child_leaves_the_sockets_and_the_layer_of_its_parent_alone(void **
     (void)state;
     /* A child has lost what its parent's thread had, which valgrind calls a leak. */
     not_under_valgrind();
+    not_under_the_thread_sanitizer();
     void (*const bodies[])(void) = {close_what_was_inherited, end_what_was_inherited, begin_a_layer_of_its_own};
     calls_t calls;
     calls_begin(&calls);
@@ -1244,6 +1252,7 @@ static void a_child_waits_for_no_callback_of_its_parent(void **state)
     (void)state;
     /* A child has lost what its parent's thread had, which valgrind calls a leak. */
     not_under_valgrind();
+    not_under_the_thread_sanitizer();
     void (*const bodies[])(void) = {close_what_was_inherited, end_what_was_inherited, begin_a_layer_of_its_own};
     blocker_t blocker = {.inside = 0};
     calls_begin(&blocker.calls);
