@@ -853,8 +853,8 @@ static void after_the_end_of_both_layers_a_session_goes_on_without_callbacks(voi
         }
         assert_pal(status, PAL_SUCCESS);
         assert_int_equal(size, 5);
-        secure_end(&secure);
         assert_int_equal(calls_so_far(&secure.calls), calls);
+        secure_end(&secure);
         EXPECT(pal_plat_socketsInit(NULL), PAL_SUCCESS);
         EXPECT(pal_initTLSLibrary(), PAL_SUCCESS);
     }
