@@ -241,7 +241,9 @@ static void a_context_of_another_pre_shared_key_is_not_gone_on_with(void **state
     static const uint8_t another[16] = {9};
     assert_pal(pal_setPSK(secure.configuration, (const unsigned char *)"device-1", 8, another, sizeof another), PAL_SUCCESS);
     pal_enableSslSessionStoring(secure.configuration, true);
-    assert_pal(pal_handShake(secure.session, secure.configuration, false), PAL_ERR_TLS_WANT_READ);
+    /* A server that is faster than this program refuses the key within the first call. */
+    palStatus_t status = pal_handShake(secure.session, secure.configuration, false);
+    assert_true(status == PAL_ERR_TLS_WANT_READ || status == PAL_ERR_SSL_FATAL_ALERT_MESSAGE);
     secure_end(&secure);
 }
 
