@@ -736,7 +736,10 @@ static void four_bytes_of_ones_are_the_default_interface_and_nothing_behind_is_r
     palStatus_t status = pal_getNetInterfaceInfo(number, &registered);
     assert_true(status == PAL_SUCCESS || status == PAL_ERR_ITEM_NOT_EXIST);
     assert_pal(pal_getNetInterfaceInfo(PAL_NET_DEFAULT_INTERFACE, &unregistered), status);
-    assert_memory_equal(&registered, &unregistered, sizeof registered);
+    /* Not as a whole: the structure has bytes between its fields. */
+    assert_memory_equal(registered.interfaceName, unregistered.interfaceName, sizeof registered.interfaceName);
+    assert_memory_equal(&registered.address, &unregistered.address, sizeof registered.address);
+    assert_int_equal(registered.addressSize, unregistered.addressSize);
     assert_pal(pal_unregisterNetworkInterface(number), PAL_SUCCESS);
 }
 
