@@ -10,7 +10,7 @@
 //! | [`connection`] | the state machine; URI, backoff, order of addresses | no |
 //! | [`keepalive`] | when to ping, when a path is dead | no |
 //! | [`coap`] | messages, ping, framings, signals | no |
-//! | [`error`], [`log`], [`panic`], `settings` | what all of them use | no |
+//! | [`error`], [`log`], [`panic`], `lock`, `settings` | what all of them use | no |
 //!
 //! See `docs/architecture.md` for threads, ownership and errors.
 #![deny(unsafe_code)]
@@ -20,6 +20,7 @@ pub mod connection;
 pub mod error;
 mod ffi;
 pub mod keepalive;
+mod lock;
 pub mod log;
 pub mod net;
 pub mod panic;

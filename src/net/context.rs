@@ -13,13 +13,14 @@ use crate::coap::framing::{self, Framing, Unsendable};
 use crate::connection::networks::Networks;
 use crate::connection::{self, Input, Lookup, Report, State, Statistics, Transport};
 use crate::error::{Failure, Status};
+use crate::lock::lock;
 use crate::{log, panic, tls};
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, TryLockError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -616,8 +617,4 @@ impl EventLoop {
             }
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,10 +4,11 @@ use super::process::Process;
 use super::reactor::{Reactor, Readiness, Registrar, Waker};
 use super::{clock, gate, thread};
 use crate::error::Failure;
+use crate::lock::lock;
 use crate::{log, panic};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -158,10 +159,6 @@ impl Leaving {
             let _ = self.thread.join();
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

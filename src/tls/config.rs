@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// RFC 4279 section 5.3 asks for identities of 128 bytes at least.
-const MAX_PSK_IDENTITY_SIZE: usize = 128;
+pub(super) const MAX_PSK_IDENTITY_SIZE: usize = 128;
 /// What Mbed TLS takes.
-const MAX_PSK_SIZE: usize = 32;
+pub(super) const MAX_PSK_SIZE: usize = 32;
 /// The first wait for an answer in a DTLS handshake, and the longest, to which it doubles (RFC 6347 section 4.2.4.1).
 const RETRANSMISSION: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 

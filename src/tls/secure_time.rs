@@ -59,10 +59,7 @@ pub fn decide(chain: &dyn Chain, clock: Clock, trusted: Option<AuthorityId>) -> 
         |time| Decision { flags: VerifyFlags::NONE, judged_at: Some(time), pass_on: Some((strength, time)) };
     match (clock, plausible) {
         (Clock::Unset, Some(time)) => at_server_time(time),
-        (Clock::Unset, None) => {
-            let future = VerifyFlags::BADCERT_FUTURE | VerifyFlags::BADCRL_FUTURE;
-            Decision::by_own_clock(chain.flags_at(BUILD_DATE).without(future))
-        }
+        (Clock::Unset, None) => Decision::by_own_clock(super::verify::without_a_clock(|time| chain.flags_at(time))),
         (Clock::Set(now), plausible) => {
             let flags = chain.flags_at(now);
             let is_near = |time: &i64| now.abs_diff(*time) <= MAX_CORRECTION_S.unsigned_abs();

@@ -1,11 +1,11 @@
 //! One TLS or DTLS session.
 
 use super::config::{Config, Offer};
-use super::time::{BUILD_DATE, Clock};
+use super::time::Clock;
 use super::{Transport, TransportKind, verify};
 use crate::error::{Failure, Status};
 use mbed_cloud_connectivity_mbedtls::session::{Handshake, Read as RawRead, Write};
-use mbed_cloud_connectivity_mbedtls::{self as mbedtls, Error, ErrorKind, VerifyFlags};
+use mbed_cloud_connectivity_mbedtls::{self as mbedtls, Error, ErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -60,10 +60,9 @@ impl Session {
         let mut session = mbedtls::Session::new(config.client.clone(), config.server_name()).map_err(setup_failure)?;
         match clock {
             Clock::Set(now) => session.set_time(Some(now)),
-            Clock::Unset => session.set_verify_hook(Box::new(|verification| {
-                let future = VerifyFlags::BADCERT_FUTURE | VerifyFlags::BADCRL_FUTURE;
-                verification.flags_at(BUILD_DATE).without(future)
-            })),
+            Clock::Unset => {
+                session.set_verify_hook(Box::new(|chain| verify::without_a_clock(|time| chain.flags_at(time))))
+            }
         }
         if config.transport == TransportKind::Datagram {
             session.set_mtu(HANDSHAKE_DATAGRAM_SIZE);
@@ -109,18 +108,9 @@ impl Session {
         self.session.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// What was agreed, for the log: the version, the cipher suite, the Connection ID, and whether an earlier session was resumed.
+    /// What was agreed, for the log.
     pub fn agreed(&self) -> String {
-        let protocol = match self.config.transport {
-            TransportKind::Stream => "TLS",
-            TransportKind::Datagram => "DTLS",
-        };
-        let version = self.session.version().map_or(String::new(), |version| format!("{protocol} {version}"));
-        let suite = self.session.cipher_suite().map_or("no cipher suite", |suite| suite.name());
-        let id = self.session.connection_id().filter(|id| !id.is_empty());
-        let id = id.map_or(String::new(), |id| format!(", Connection ID {} bytes", id.len()));
-        let resumed = if self.session.is_resumed() { ", resumed" } else { "" };
-        format!("{version}, {suite}{id}{resumed}")
+        agreed(&self.session)
     }
 
     /// The longest message that one record takes, in bytes.
@@ -202,6 +192,20 @@ impl Drop for Session {
             self.config.give_back(offer);
         }
     }
+}
+
+/// What was agreed: the version, the cipher suite, the Connection ID, and whether an earlier session was resumed.
+pub(super) fn agreed(session: &mbedtls::Session) -> String {
+    let protocol = match session.transport_kind() {
+        TransportKind::Stream => "TLS",
+        TransportKind::Datagram => "DTLS",
+    };
+    let version = session.version().map_or(String::new(), |version| format!("{protocol} {version}"));
+    let suite = session.cipher_suite().map_or("no cipher suite", |suite| suite.name());
+    let id = session.connection_id().filter(|id| !id.is_empty());
+    let id = id.map_or(String::new(), |id| format!(", Connection ID {} bytes", id.len()));
+    let resumed = if session.is_resumed() { ", resumed" } else { "" };
+    format!("{version}, {suite}{id}{resumed}")
 }
 
 fn setup_failure(error: Error) -> Failure {

@@ -2,11 +2,12 @@
 //!
 //! Key material stays in buffers that are wiped when they are dropped.
 
+use crate::lock::lock;
 use mbed_cloud_connectivity_mbedtls::config::ClientConfig;
 use mbed_cloud_connectivity_mbedtls::session::SavedSession;
 use mbed_cloud_connectivity_mbedtls::{Error, ErrorKind, Session};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use zeroize::Zeroizing;
 
 /// One item of the application's own storage.
@@ -344,10 +345,6 @@ impl Item {
         }
         if storage.write(&bytes) { Outcome::Done } else { earlier }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,7 +1,13 @@
 //! What the verdict about a server's certificate means.
 
+use super::time::BUILD_DATE;
 use crate::error::{Failure, Status};
 use mbed_cloud_connectivity_mbedtls::VerifyFlags;
+
+/// The verdict where no clock was ever set: what had expired when the library was built has expired, and nothing is too new.
+pub(super) fn without_a_clock(flags_at: impl Fn(i64) -> VerifyFlags) -> VerifyFlags {
+    flags_at(BUILD_DATE).without(VerifyFlags::BADCERT_FUTURE | VerifyFlags::BADCRL_FUTURE)
+}
 
 /// The reason that tells most: a certificate that nobody trusts says nothing by its other faults.
 pub(super) fn failure(flags: VerifyFlags) -> Failure {

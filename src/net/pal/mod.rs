@@ -9,8 +9,9 @@ use super::gate;
 use super::notifier::{Leaving, Notifier};
 use super::reactor::FIRST_OWN_TOKEN;
 use crate::error::Failure;
+use crate::lock::lock;
 use rustix::io::Errno;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What the watch of the interfaces is registered with. Those of sockets are smaller.
@@ -100,8 +101,4 @@ pub fn after(delay: Duration, job: impl FnOnce() + Send + 'static) {
 
 fn running() -> Result<Arc<Notifier>, Refusal> {
     lock(&RUNNING).clone().filter(|running| running.is_of_this_process()).ok_or(Refusal::NotStarted)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

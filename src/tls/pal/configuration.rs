@@ -1,19 +1,17 @@
 //! What the sessions of one configuration offer, trust and prove.
 
 use super::Refusal;
+use crate::lock::lock;
 use crate::settings;
+use crate::tls::config::{MAX_PSK_IDENTITY_SIZE, MAX_PSK_SIZE};
 use mbed_cloud_connectivity_mbedtls::config::{ClientConfig, ProtocolVersion, TransportKind, Verification};
 use mbed_cloud_connectivity_mbedtls::pk::PrivateKey;
 use mbed_cloud_connectivity_mbedtls::x509::{CertificateChain, RevocationList};
 use mbed_cloud_connectivity_mbedtls::{Error, ErrorKind, ServerName};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// RFC 4279 section 5.3 asks for identities of 128 bytes at least.
-const MAX_PSK_IDENTITY_SIZE: usize = 128;
-/// What Mbed TLS takes.
-const MAX_PSK_SIZE: usize = 32;
 /// The longest name of the DNS (RFC 1035 section 2.3.4).
 const MAX_NAME_SIZE: usize = 255;
 
@@ -227,8 +225,4 @@ fn unless_memory(refusal: Refusal) -> impl Fn(Error) -> Refusal {
         ErrorKind::AllocationFailed => Refusal::Memory,
         _ => refusal,
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

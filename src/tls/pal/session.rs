@@ -2,16 +2,18 @@
 
 use super::configuration::Basis;
 use super::{Configuration, Reasons, Refusal};
+use crate::lock::lock;
 use crate::log;
 use crate::tls::Transport;
 use crate::tls::secure_time::{self, AuthorityId, Decision, Strength};
+use crate::tls::session::agreed;
 use crate::tls::store::{Context, Store};
 use crate::tls::time::Clock;
 use mbed_cloud_connectivity_mbedtls::config::TransportKind;
 use mbed_cloud_connectivity_mbedtls::session::{Handshake, Read, Write};
 use mbed_cloud_connectivity_mbedtls::{self as mbedtls, Error, ErrorKind, VerifyFlags};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// Records without data that one call passes over before it lets the caller do something else.
@@ -355,25 +357,10 @@ impl Transport for Guarded<'_> {
     }
 }
 
-fn agreed(session: &mbedtls::Session) -> String {
-    let version = session.version().map_or(String::new(), |version| version.to_string());
-    let suite = session.cipher_suite().map_or("no cipher suite", |suite| suite.name());
-    let resumed = if session.is_resumed() { ", resumed" } else { "" };
-    match session.connection_id() {
-        Some(id) => format!("DTLS {version}, {suite}, Connection ID of {} bytes{resumed}", id.len()),
-        None if session.transport_kind() == TransportKind::Datagram => format!("DTLS {version}, {suite}{resumed}"),
-        None => format!("TLS {version}, {suite}{resumed}"),
-    }
-}
-
 fn reason(session: &mbedtls::Session, error: Error, verdict: VerifyFlags) -> String {
     match (error.kind(), session.last_alert()) {
         (ErrorKind::VerifyFailed | ErrorKind::NoTrustedCertificates, _) => verdict.to_string(),
         (ErrorKind::FatalAlert, Some(alert)) => format!("the peer sent the alert {}", alert.name()),
         _ => error.to_string(),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,6 +11,7 @@ use crate::ffi::pal::status::palStatus_t;
 use crate::ffi::pal::types::Argument;
 use crate::ffi::pal::{address, keeping_errno, socket, status_of};
 use crate::ffi::pointer;
+use crate::lock::lock;
 use crate::net::gate::Gate;
 use crate::net::socket::Kind;
 use crate::tls::pal::{Configuration, TransportKind};
@@ -18,7 +19,7 @@ use crate::tls::pal::{Configuration, TransportKind};
 use std::collections::BTreeMap;
 use std::ffi::{c_uchar, c_void};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const TLS: u32 = palTLSTransportMode_t::PAL_TLS_MODE as u32;
@@ -345,8 +346,4 @@ pub extern "C" fn pal_sslSetDebugging(palTLSConf: palTLSConfHandle_t, turnOn: u8
 /// What `mcc_pal_set_server_name` does.
 pub(in crate::ffi) fn set_server_name(handle: palTLSConfHandle_t, name: Option<&str>) -> palStatus_t {
     status_of(|| Ok(find(handle)?.configuration.set_server_name(name)?))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

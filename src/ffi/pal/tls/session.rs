@@ -13,13 +13,14 @@ use crate::ffi::pal::status::palError_t::{
 use crate::ffi::pal::status::palStatus_t;
 use crate::ffi::pal::status_of;
 use crate::ffi::pointer;
+use crate::lock::lock;
 use crate::net::gate::Gate;
 use crate::net::pal;
 use crate::tls::pal::{Channel, Refusal, Session};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 static SESSIONS: Mutex<Sessions> = Mutex::new(Sessions { live: BTreeMap::new(), freed: VecDeque::new() });
@@ -314,8 +315,4 @@ pub extern "C" fn pal_sslGetVerifyResultExtended(palTLSHandle: palTLSHandle_t, v
         unsafe { pointer::write(verifyResult, result) }?;
         if result == 0 { Ok(()) } else { Err(PAL_ERR_X509_CERT_VERIFY_FAILED) }
     })
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
