@@ -731,6 +731,9 @@ impl Connection {
             if self.shaken || failure.status.class() == Class::NetworkDown {
                 self.keepalive.acquit_path();
             }
+        } else if failure.status.class() == Class::NetworkDown || failure.status == Status::NameLookupFailed {
+            // The change was not the whole of it: an address comes before its route. What follows is waited for, not run after.
+            self.hurried = None;
         }
         self.settle_messages(failure, proving);
         let peer_closed = established && failure.status.class() == Class::ClosedByPeer;

@@ -768,7 +768,7 @@ fn a_change_of_the_network_cuts_a_wait_short_once_in_five_seconds() {
     assert!(matches!(bench.take()[..], [Output::Report(_), Output::Connect(..)]));
     for _ in 0..10 {
         let link = Link(bench.connection.statistics().attempts);
-        bench.input(Input::Failed(link, Status::NetworkDown.into()));
+        bench.input(Input::Failed(link, Status::HostUnreachable.into()));
         bench.take();
         bench.input(Input::NetworkChanged(Some(networks::Network(1))));
         let before = bench.now;
@@ -776,6 +776,22 @@ fn a_change_of_the_network_cuts_a_wait_short_once_in_five_seconds() {
         assert!(bench.now - before <= seconds(5), "it does not wait for the backoff");
     }
     assert!(bench.now >= first + seconds(10 * 4), "nor is it run after more often: {:?}", bench.now - first);
+}
+
+#[test]
+fn an_attempt_that_found_no_network_does_not_hold_up_the_one_that_will() {
+    let mut bench = Bench::new(settings(Framing::LengthPrefix));
+    for _ in 0..20 {
+        bench.input(Input::Failed(bench.link(), Status::NetworkDown.into()));
+        bench.wait();
+    }
+    for _ in 0..10 {
+        let link = Link(bench.connection.statistics().attempts);
+        bench.input(Input::Failed(link, Status::NetworkDown.into()));
+        bench.take();
+        bench.input(Input::NetworkChanged(Some(networks::Network(1))));
+        assert!(matches!(bench.take()[..], [Output::Report(_), Output::Connect(..)]));
+    }
 }
 
 #[test]
