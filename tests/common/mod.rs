@@ -38,12 +38,12 @@ impl Peer {
         Self { child }
     }
 
-    /// Stops it from running without ending it: its connections stay open and nothing answers.
     /// Types a line into the program.
     pub fn type_line(&mut self, line: &str) {
         writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
+    /// Stops it from running without ending it: its connections stay open and nothing answers.
     pub fn freeze(&self) {
         self.signal("STOP");
     }
@@ -52,7 +52,7 @@ impl Peer {
         self.signal("CONT");
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         assert!(status.unwrap().success());
     }
@@ -108,9 +108,13 @@ pub enum Owned {
 
 impl Client {
     pub fn open(uri: &str, change: impl FnOnce(&mut ConnectionSettings)) -> Self {
+        Self::open_on(Context::new(true).unwrap(), uri, change)
+    }
+
+    /// On a context that it shares with others.
+    pub fn open_on(context: Arc<Context>, uri: &str, change: impl FnOnce(&mut ConnectionSettings)) -> Self {
         let mut settings = settings(uri);
         change(&mut settings);
-        let context = Context::new(true).unwrap();
         let (sender, events) = mpsc::channel();
         let sink = Box::new(move |event: Event<'_>| {
             let owned = match event {
