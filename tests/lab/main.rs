@@ -31,6 +31,7 @@ mod server;
 use network::Network;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::VecDeque;
+use std::io::Write;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -147,7 +148,9 @@ fn end_with_the_runner() {
         let mut polled = [PollFd::new(&stdin, PollFlags::IN)];
         let time = Timespec { tv_sec: TIME_OF_A_TEST_S, tv_nsec: 0 };
         let ended = poll(&mut polled, Some(&time));
-        eprintln!("{}", if ended == Ok(0) { "its time is over" } else { "the runner has ended" });
+        // Nobody may be there to read it any more.
+        let _ =
+            writeln!(std::io::stderr(), "{}", if ended == Ok(0) { "its time is over" } else { "the runner has ended" });
         std::process::exit(1);
     });
 }
