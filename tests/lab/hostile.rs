@@ -68,8 +68,9 @@ fn fails_again_and_again(
 }
 
 /// A client of a CA of its own: nothing that is tested here gets so far that it would matter.
-fn over_tls(settings: &mut ConnectionSettings) {
-    let authority = Authority::new("lab-hostile");
+/// Its folder has this name, as the tests run side by side and each is the first process of its namespace.
+fn over_tls(settings: &mut ConnectionSettings, folder: &str) {
+    let authority = Authority::new(folder);
     let ca = authority.read("ca.pem");
     let options = tls::Options { ca: Some(&ca), ..tls_options("server.test") };
     settings.tls = Some(Arc::new(tls::Config::new(&options).unwrap()));
@@ -93,7 +94,7 @@ fn a_server_that_never_ends_the_handshake_is_left_at_the_deadline(network: &Netw
     let servers = [silent(PORT), silent(PORT + 1)];
     let client = Client::open(&secure, |settings| {
         quick(settings);
-        over_tls(settings);
+        over_tls(settings, "lab-handshake");
     });
     fails_again_and_again(&client, &servers[0], (Status::HandshakeTimeout, Class::Filtered), HANDSHAKE, HANDSHAKE);
     let client = Client::open(&standard, quick);
@@ -106,7 +107,7 @@ fn one_byte_now_and_then_keeps_no_connection(network: &Network) {
     let secure = Server::start(&network.server, PORT, move |stream| drip(stream, &record));
     let client = Client::open(&format!("coaps://{SERVER}:{PORT}"), |settings| {
         quick(settings);
-        over_tls(settings);
+        over_tls(settings, "lab-drip");
     });
     fails_again_and_again(&client, &secure, (Status::HandshakeTimeout, Class::Filtered), HANDSHAKE, HANDSHAKE);
     // The length of a message, then its bytes: no message, so no sign of life.
