@@ -97,6 +97,7 @@ static const struct {
     STATUS(MCC_ERR_TLS_VERSION, MCC_CLASS_PROTOCOL),
     STATUS(MCC_ERR_TLS_RECORD, MCC_CLASS_PROTOCOL),
     STATUS(MCC_ERR_TLS_UNSUPPORTED, MCC_CLASS_PROTOCOL),
+    STATUS(MCC_ERR_INTERCEPTED, MCC_CLASS_INTERCEPTED),
     STATUS(MCC_ERR_PROTOCOL, MCC_CLASS_PROTOCOL),
     STATUS(MCC_ERR_CAPABILITIES_TIMEOUT, MCC_CLASS_PROTOCOL),
     STATUS(MCC_ERR_RELEASED_BY_PEER, MCC_CLASS_CLOSED_BY_PEER),
@@ -780,6 +781,7 @@ typedef struct {
     size_t lines;
     size_t with_host;
     size_t malformed;
+    size_t with_authorities;
     int32_t level;
     mcc_log_level_t highest;
 } log_t;
@@ -793,6 +795,8 @@ static void count_line(void *argument, mcc_log_level_t level, const char *messag
     log->malformed += message == NULL || strchr(message, '\n') != NULL || message[0] == '\0';
     log->with_host += message != NULL && (strstr(message, "127.0.0.1") != NULL || strstr(message, "localhost") != NULL
                                           || strstr(message, "::1") != NULL);
+    log->with_authorities += level == MCC_LOG_WARNING && message != NULL
+                             && strstr(message, "issued by \"CN=Tests: other-ca\", not by \"CN=Tests: ca\"") != NULL;
     pthread_mutex_unlock(&log->mutex);
 }
 
@@ -851,6 +855,8 @@ static void the_log_names_no_host_up_to_info(void **state)
     assert_true(log.lines > 0);
     assert_int_equal(log.with_host, 0);
     assert_int_equal(log.malformed, 0);
+    /* But what stands in the server's place has a name, and what should. */
+    assert_int_equal(log.with_authorities, 1);
     assert_in_range(log.highest, MCC_LOG_ERROR, MCC_LOG_INFO);
 
     /* Levels beyond the last are the last: debug names hosts. */

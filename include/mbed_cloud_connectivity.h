@@ -113,7 +113,7 @@ enum mcc_status_t
     MCC_ERR_CERTIFICATE_FUTURE = 507,
     // The server's certificate has been revoked by the list given.
     MCC_ERR_CERTIFICATE_REVOKED = 508,
-    // The server's certificate does not lead to a CA given.
+    // The server's certificate names a CA given as its issuer, or no CA was given, and nothing proves it.
     MCC_ERR_CERTIFICATE_UNTRUSTED = 509,
     // The server's certificate was not accepted.
     MCC_ERR_CERTIFICATE_REJECTED = 510,
@@ -123,6 +123,8 @@ enum mcc_status_t
     MCC_ERR_TLS_RECORD = 512,
     // The peer sent a TLS message that is not supported here, such as a KeyUpdate of TLS 1.3.
     MCC_ERR_TLS_UNSUPPORTED = 513,
+    // Another authority than a CA given issued the server's certificate.
+    MCC_ERR_INTERCEPTED = 514,
     // What the peer sent cannot be CoAP in this framing.
     MCC_ERR_PROTOCOL = 601,
     // The server did not begin with a Capabilities and Settings Message (RFC 8323 section 5.3).
@@ -241,7 +243,8 @@ enum mcc_log_level_t
     MCC_LOG_OFF = 0,
     // Faults of the library or of the system.
     MCC_LOG_ERROR = 1,
-    // What stops a connection.
+    // What stops a connection. `MCC_ERR_INTERCEPTED` comes with the names of the authority that issued the server's certificate and
+    // of the CAs given.
     MCC_LOG_WARNING = 2,
     // What a connection does: one line for each change of its state.
     MCC_LOG_INFO = 3,
@@ -292,6 +295,8 @@ enum mcc_error_class_t
     MCC_CLASS_PROTOCOL = 13,
     // A fault of this library.
     MCC_CLASS_INTERNAL = 14,
+    // Something on the way seems to answer in the server's place.
+    MCC_CLASS_INTERCEPTED = 15,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

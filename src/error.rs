@@ -36,6 +36,8 @@ pub enum Class {
     Protocol = 13,
     /// A fault of this library.
     Internal = 14,
+    /// Something on the way seems to answer in the server's place.
+    Intercepted = 15,
 }
 
 macro_rules! statuses {
@@ -119,11 +121,12 @@ statuses! {
     CertificateExpired = 506, Certificate, "MCC_ERR_CERTIFICATE_EXPIRED", "The server's certificate has expired by this device's clock: check the clock, then have the certificate renewed.";
     CertificateFuture = 507, Certificate, "MCC_ERR_CERTIFICATE_FUTURE", "The server's certificate is not valid yet by this device's clock: check the clock.";
     CertificateRevoked = 508, Certificate, "MCC_ERR_CERTIFICATE_REVOKED", "The server's certificate has been revoked by the list given: do not connect; ask the service's operator.";
-    CertificateUntrusted = 509, Certificate, "MCC_ERR_CERTIFICATE_UNTRUSTED", "The server's certificate does not lead to a CA given: check that the CA is the service's own; if it is, someone may be opening TLS on the way.";
+    CertificateUntrusted = 509, Certificate, "MCC_ERR_CERTIFICATE_UNTRUSTED", "The server's certificate names a CA given as its issuer, or no CA was given, and nothing proves it: check that the CA is the service's own and not an older one of the same name; if it is, someone may be posing as the server.";
     CertificateRejected = 510, Certificate, "MCC_ERR_CERTIFICATE_REJECTED", "The server's certificate was not accepted: the detail holds the verification flags of Mbed TLS (key usage, weak key or hash, missing certificate).";
     TlsVersion = 511, Protocol, "MCC_ERR_TLS_VERSION", "The server speaks no TLS version that is enabled here: enable TLS 1.2 and 1.3 on both sides.";
     TlsRecord = 512, Protocol, "MCC_ERR_TLS_RECORD", "A TLS record was damaged or forged: the connection was ended; if it repeats, something on the way alters the traffic.";
     TlsUnsupported = 513, Protocol, "MCC_ERR_TLS_UNSUPPORTED", "The peer sent a TLS message that is not supported here, such as a KeyUpdate of TLS 1.3: if it repeats, set max_version to TLS 1.2.";
+    Intercepted = 514, Intercepted, "MCC_ERR_INTERCEPTED", "Another authority than a CA given issued the server's certificate: someone opens TLS on the way (a proxy or a firewall), or a wrong CA was given, or the server leaves out its intermediate certificates; compare the names in the log, and ask the network's owner to exempt this host.";
 
     ProtocolViolation = 601, Protocol, "MCC_ERR_PROTOCOL", "What the peer sent cannot be CoAP in this framing: check that scheme and framing are the server's.";
     CapabilitiesTimeout = 602, Protocol, "MCC_ERR_CAPABILITIES_TIMEOUT", "The server did not begin with a Capabilities and Settings Message (RFC 8323 section 5.3): use coap or coaps with the transport TCP for the device management service.";

@@ -1,6 +1,7 @@
 //! The log of the whole library: nothing is printed anywhere unless a sink was set, or there is a host that takes it.
 //!
-//! No key and no payload is ever logged; host names and addresses only at [`Level::Debug`].
+//! No key and no payload is ever logged; host names and addresses only at [`Level::Debug`], but for the name of an authority that
+//! nobody trusts (`tls::issuer`): it is what a warning is about.
 
 use std::cell::Cell;
 use std::fmt::Arguments;

@@ -395,7 +395,8 @@ impl ClientConfig {
         self.revocation.as_deref()
     }
 
-    pub(crate) fn trusted(&self) -> &[CertificateInfo] {
+    /// The certificates trusted.
+    pub fn trusted(&self) -> &[CertificateInfo] {
         self.trusted.as_deref().map_or(&[], CertificateChain::certificates)
     }
 

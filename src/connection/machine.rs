@@ -288,7 +288,7 @@ impl Connection {
 
     /// The attempt failed: the other port has its turn, if what stands in the way of this one may not stand in the way of that.
     fn try_other_port(&mut self, now: Duration, failure: Failure) -> bool {
-        let port_matters = matches!(failure.status.class(), Class::Refused | Class::Filtered)
+        let port_matters = matches!(failure.status.class(), Class::Refused | Class::Filtered | Class::Intercepted)
             || matches!(failure.status, Status::NotTls | Status::CertificateUntrusted | Status::ConnectionReset);
         let is_attempt = matches!(self.phase, Phase::Connecting(_) | Phase::Handshaking { .. });
         if !is_attempt || !port_matters {

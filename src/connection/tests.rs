@@ -755,6 +755,30 @@ fn the_other_port_has_its_turn_and_the_one_that_worked_goes_first() {
 }
 
 #[test]
+fn the_other_port_has_its_turn_for_what_may_spare_it() {
+    for (status, turn) in [
+        (Status::ConnectionRefused, true),
+        (Status::ConnectTimeout, true),
+        (Status::HandshakeTimeout, true),
+        (Status::ConnectionReset, true),
+        (Status::NotTls, true),
+        (Status::CertificateUntrusted, true),
+        (Status::Intercepted, true),
+        (Status::CertificateName, false),
+        (Status::TlsAlert, false),
+        (Status::HostUnreachable, false),
+        (Status::NetworkDown, false),
+    ] {
+        let mut bench = Bench::new(Settings { alternative_port: Some(443), ..settings(Framing::Record) });
+        bench.input(Input::Connected(Link(1)));
+        bench.take();
+        bench.input(Input::Failed(Link(1), status.into()));
+        let state = if turn { State::Connecting } else { State::Waiting };
+        assert_eq!(bench.connection.statistics().state, state, "{status:?}");
+    }
+}
+
+#[test]
 fn a_change_of_the_network_cuts_a_wait_short_once_in_five_seconds() {
     let mut bench = Bench::new(settings(Framing::LengthPrefix));
     for _ in 0..20 {

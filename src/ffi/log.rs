@@ -12,7 +12,8 @@ pub enum mcc_log_level_t {
     MCC_LOG_OFF = 0,
     /// Faults of the library or of the system.
     MCC_LOG_ERROR = 1,
-    /// What stops a connection.
+    /// What stops a connection. `MCC_ERR_INTERCEPTED` comes with the names of the authority that issued the server's certificate and
+    /// of the CAs given.
     MCC_LOG_WARNING = 2,
     /// What a connection does: one line for each change of its state.
     MCC_LOG_INFO = 3,

@@ -115,7 +115,7 @@ pub enum mcc_status_t {
     MCC_ERR_CERTIFICATE_FUTURE = 507,
     /// The server's certificate has been revoked by the list given.
     MCC_ERR_CERTIFICATE_REVOKED = 508,
-    /// The server's certificate does not lead to a CA given.
+    /// The server's certificate names a CA given as its issuer, or no CA was given, and nothing proves it.
     MCC_ERR_CERTIFICATE_UNTRUSTED = 509,
     /// The server's certificate was not accepted.
     MCC_ERR_CERTIFICATE_REJECTED = 510,
@@ -125,6 +125,8 @@ pub enum mcc_status_t {
     MCC_ERR_TLS_RECORD = 512,
     /// The peer sent a TLS message that is not supported here, such as a KeyUpdate of TLS 1.3.
     MCC_ERR_TLS_UNSUPPORTED = 513,
+    /// Another authority than a CA given issued the server's certificate.
+    MCC_ERR_INTERCEPTED = 514,
     /// What the peer sent cannot be CoAP in this framing.
     MCC_ERR_PROTOCOL = 601,
     /// The server did not begin with a Capabilities and Settings Message (RFC 8323 section 5.3).
@@ -195,6 +197,7 @@ c_statuses! {
     MCC_ERR_TLS_VERSION = 511, TlsVersion;
     MCC_ERR_TLS_RECORD = 512, TlsRecord;
     MCC_ERR_TLS_UNSUPPORTED = 513, TlsUnsupported;
+    MCC_ERR_INTERCEPTED = 514, Intercepted;
     MCC_ERR_PROTOCOL = 601, ProtocolViolation;
     MCC_ERR_CAPABILITIES_TIMEOUT = 602, CapabilitiesTimeout;
     MCC_ERR_RELEASED_BY_PEER = 603, Released;
@@ -240,6 +243,8 @@ pub enum mcc_error_class_t {
     MCC_CLASS_PROTOCOL = 13,
     /// A fault of this library.
     MCC_CLASS_INTERNAL = 14,
+    /// Something on the way seems to answer in the server's place.
+    MCC_CLASS_INTERCEPTED = 15,
 }
 
 impl From<Class> for mcc_error_class_t {
@@ -260,6 +265,7 @@ impl From<Class> for mcc_error_class_t {
             Class::Resource => Self::MCC_CLASS_RESOURCE,
             Class::Protocol => Self::MCC_CLASS_PROTOCOL,
             Class::Internal => Self::MCC_CLASS_INTERNAL,
+            Class::Intercepted => Self::MCC_CLASS_INTERCEPTED,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing outside this module and that crate names Mbed TLS. It knows nothing of sockets and of CoAP: bytes and time are handed in.
 
 mod config;
+pub mod issuer;
 #[cfg(feature = "pal")]
 pub mod pal;
 #[cfg(feature = "pal")]

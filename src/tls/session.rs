@@ -1,9 +1,11 @@
 //! One TLS or DTLS session.
 
 use super::config::{Config, Offer};
+use super::issuer::Stranger;
 use super::time::Clock;
 use super::{Transport, TransportKind, verify};
 use crate::error::{Failure, Status};
+use crate::log;
 use mbed_cloud_connectivity_mbedtls::session::{Handshake, Read as RawRead, Write};
 use mbed_cloud_connectivity_mbedtls::{self as mbedtls, Error, ErrorKind};
 use std::sync::Arc;
@@ -154,7 +156,7 @@ impl Session {
 
     fn handshake_failure(&self, error: Error) -> Failure {
         match error.kind() {
-            ErrorKind::VerifyFailed => verify::failure(self.session.verify_result()),
+            ErrorKind::VerifyFailed => self.refusal(),
             // A server that proves itself by a certificate, while only a pre-shared key was given.
             ErrorKind::NoTrustedCertificates => Status::CertificateUntrusted.into(),
             ErrorKind::BadCertificate => Failure::with_detail(Status::CertificateRejected, error.code()),
@@ -166,6 +168,21 @@ impl Session {
             ErrorKind::FatalAlert | ErrorKind::ConnectionEof | ErrorKind::CloseNotify => self.failure(error),
             ErrorKind::ConnectionReset | ErrorKind::AllocationFailed | ErrorKind::InvalidMac => self.failure(error),
             _ => Failure::with_detail(Status::HandshakeFailed, error.code()),
+        }
+    }
+
+    /// Why the server's certificate was not accepted.
+    fn refusal(&self) -> Failure {
+        let failure = verify::failure(self.session.verify_result());
+        if failure.status != Status::CertificateUntrusted {
+            return failure;
+        }
+        match Stranger::among(self.session.peer_certificates(), self.session.config().trusted()) {
+            Some(stranger) => {
+                log::warning(format_args!("{stranger}"));
+                Failure { status: Status::Intercepted, ..failure }
+            }
+            None => failure,
         }
     }
 
