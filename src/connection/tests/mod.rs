@@ -1,11 +1,17 @@
-//! The state machine in virtual time, driven by hand and by a virtual network.
+//! The state machine in virtual time: here driven by hand, in the files beside by a virtual network.
+
+mod adaptive;
+mod bad_peers;
+mod histories;
+mod network;
+mod rules;
 
 use super::*;
 use crate::coap::{framing, ping, signal};
 use crate::error::{Class, Status};
 use crate::keepalive::Answer;
 
-fn seconds(seconds: u64) -> Duration {
+const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
@@ -33,6 +39,10 @@ fn settings(framing: Framing) -> Settings {
         handshake_timeout: seconds(30),
     }
 }
+
+/// Within what an adaptive keepalive looks.
+const BOUNDS: keepalive::adaptive::Bounds =
+    keepalive::adaptive::Bounds { floor: seconds(60), ceiling: seconds(3600), step_percent: 150, margin_percent: 5 };
 
 /// A connection, and what came out of it since it was last asked.
 struct Bench {
@@ -828,268 +838,6 @@ fn a_network_that_is_gone_is_not_run_after_and_the_next_one_is_at_once() {
     assert_eq!(bench.take(), [], "there is nothing to try");
     bench.input(Input::NetworkChanged(Some(networks::Network(1))));
     assert!(matches!(bench.take()[..], [Output::Report(_), Output::Connect(..)]));
-}
-
-/// A path that forgets after a silence, in virtual time.
-struct Forgetful {
-    bench: Bench,
-    timer: Duration,
-    link: Link,
-    latest: Duration,
-    arrivals: Vec<(Duration, Link, Vec<u8>)>,
-    pings: u32,
-    reached: Vec<u64>,
-    failed: Vec<u64>,
-}
-
-impl Forgetful {
-    fn new(timer: Duration) -> Self {
-        let mut settings = settings(Framing::LengthPrefix);
-        settings.keepalive.adaptive = Some(keepalive::adaptive::Bounds {
-            floor: seconds(60),
-            ceiling: seconds(3600),
-            step_percent: 150,
-            margin_percent: 5,
-        });
-        let (bench, link) = Bench::ready(settings);
-        let latest = bench.now;
-        let (arrivals, reached, failed) = (Vec::new(), Vec::new(), Vec::new());
-        Self { bench, timer, link, latest, arrivals, pings: 0, reached, failed }
-    }
-
-    /// Lets things happen until then.
-    fn until(&mut self, end: Duration) {
-        loop {
-            for output in self.bench.take() {
-                match output {
-                    Output::Connect(link, _) => {
-                        self.link = link;
-                        self.latest = self.bench.now;
-                        self.bench.input(Input::Connected(link));
-                    }
-                    Output::Write(link, bytes) => {
-                        assert_eq!(link, self.link);
-                        self.bench.input(Input::Sent(link));
-                        let alive = self.bench.now - self.latest < self.timer;
-                        self.latest = if alive { self.bench.now } else { self.latest };
-                        if bytes[4] == 0x40 && bytes[5] == 0 {
-                            self.pings += 1;
-                            let answer = [&[0, 0, 0, 4, 0x70, 0][..], &bytes[6..]].concat();
-                            self.arrivals.extend(alive.then(|| (self.bench.now + seconds(1), link, answer)));
-                        } else if alive {
-                            self.reached.push(u64::from(*bytes.last().unwrap()));
-                        }
-                    }
-                    Output::Report(Report::Failed { ticket, .. }) => self.failed.push(ticket),
-                    _ => {}
-                }
-            }
-            if !self.bench.outputs.is_empty() {
-                continue;
-            }
-            let arrival = self.arrivals.iter().map(|(at, ..)| *at).min().unwrap_or(Duration::MAX);
-            let next = self.bench.deadline.unwrap_or(Duration::MAX).min(arrival);
-            if next > end {
-                self.bench.now = end;
-                return;
-            }
-            self.bench.now = next.max(self.bench.now);
-            for (at, link, bytes) in std::mem::take(&mut self.arrivals) {
-                if at <= self.bench.now {
-                    self.latest = self.bench.now;
-                    self.bench.connection.handle(self.bench.now, Input::Received(link, &bytes, true));
-                } else {
-                    self.arrivals.push((at, link, bytes));
-                }
-            }
-            self.bench.drain();
-        }
-    }
-}
-
-#[test]
-fn an_adaptive_keepalive_finds_the_path_s_timer_with_few_losses() {
-    for timer in [100, 240, 350, 1800] {
-        let mut path = Forgetful::new(seconds(timer));
-        path.until(path.bench.now + seconds(12 * 3600));
-        let lost = path.bench.connection.statistics().pings_lost;
-        assert!(lost <= 6, "{timer}: {lost}");
-        let (pings, from) = (path.pings, path.bench.now);
-        path.until(from + seconds(24 * 3600));
-        assert_eq!(path.bench.connection.statistics().pings_lost, lost, "{timer}: it is settled");
-        let rate = f64::from(path.pings - pings) / (24.0 * 3600.0 / timer as f64);
-        assert!((1.0..1.25).contains(&rate), "{timer}: {rate} pings for each time that the path bears");
-    }
-}
-
-#[test]
-fn a_search_never_costs_a_message() {
-    for seed in 0..300 {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let mut path = Forgetful::new(seconds(random.u64(61..500)));
-        let mut sent = 0;
-        while sent < 50 {
-            path.until(path.bench.now + Duration::from_millis(random.u64(1..400_000)));
-            // Without a connection a message is refused at once, as ever.
-            if path.bench.connection.statistics().state == State::Ready {
-                sent += 1;
-                let mut message = request(1);
-                *message.last_mut().unwrap() = sent;
-                path.bench.send(sent.into(), &message);
-            }
-        }
-        path.until(path.bench.now + seconds(3600));
-        assert_eq!(path.failed, Vec::<u64>::new(), "seed {seed}");
-        assert_eq!(path.reached, (1..=50).collect::<Vec<u64>>(), "seed {seed}");
-    }
-}
-
-#[test]
-fn what_a_network_bears_is_remembered_for_it() {
-    let network = |number| Input::NetworkChanged(Some(networks::Network(number)));
-    let mut path = Forgetful::new(seconds(240));
-    path.bench.input(network(1));
-    path.until(path.bench.now + seconds(6 * 3600));
-    let known = path.bench.connection.networks().get(networks::Network(1)).unwrap();
-    assert!(known.proven > seconds(200) && known.broken.is_some());
-    path.bench.input(network(2));
-    let other = path.bench.connection.networks();
-    assert_eq!(other.get(networks::Network(1)), Some(known));
-    assert_eq!(other.get(networks::Network(2)).unwrap().proven, seconds(60));
-    path.bench.input(network(1));
-    assert_eq!(path.bench.connection.networks().get(networks::Network(1)), Some(known));
-}
-
-#[test]
-fn a_network_that_went_down_is_not_taken_for_a_path_that_forgot() {
-    for silence in [80, 90] {
-        let mut path = Forgetful::new(seconds(240));
-        path.bench.input(Input::NetworkChanged(Some(networks::Network(1))));
-        path.until(path.bench.now + seconds(silence));
-        let before = path.bench.connection.path();
-        path.bench.input(Input::Failed(path.link, Status::NetworkDown.into()));
-        path.until(path.bench.now + seconds(50));
-        assert_eq!(path.bench.connection.statistics().connections, 2, "{silence}");
-        assert_eq!(path.bench.connection.path().1.unwrap().broken, before.1.unwrap().broken, "{silence}");
-    }
-}
-
-#[test]
-fn a_path_that_is_dead_after_the_network_changed_is_not_to_blame() {
-    for changes in [false, true] {
-        let mut settings = settings(Framing::LengthPrefix);
-        settings.keepalive.adaptive = Some(keepalive::adaptive::Bounds {
-            floor: seconds(60),
-            ceiling: seconds(3600),
-            step_percent: 150,
-            margin_percent: 5,
-        });
-        let (mut bench, link) = Bench::ready(settings);
-        bench.now += seconds(80);
-        if changes {
-            bench.input(Input::NetworkChanged(None));
-        } else {
-            bench.input(Input::Ping);
-        }
-        assert_eq!(bench.written().len(), 1);
-        bench.input(Input::Sent(link));
-        bench.wait();
-        assert_eq!(bench.waiting().0.status, Status::PathSilent);
-        bench.wait();
-        bench.input(Input::Connected(bench.link()));
-        let broken = bench.connection.path().1.unwrap().broken;
-        assert_eq!(broken, (!changes).then_some(seconds(80)));
-    }
-}
-
-#[test]
-fn a_fixed_interval_does_not_make_it_forget_what_was_found_out() {
-    let mut path = Forgetful::new(seconds(240));
-    path.bench.input(Input::NetworkChanged(Some(networks::Network(1))));
-    path.until(path.bench.now + seconds(6 * 3600));
-    let known = path.bench.connection.networks();
-    assert!(known.get(networks::Network(1)).unwrap().proven > seconds(200));
-    path.bench.input(Input::SetKeepalive(Some(seconds(30))));
-    assert_eq!(path.bench.connection.networks(), known);
-    assert_eq!(path.bench.connection.statistics().keepalive_interval, Some(seconds(30)));
-    path.bench.input(Input::NetworkChanged(Some(networks::Network(2))));
-    assert_eq!(path.bench.connection.networks(), known);
-}
-
-/// A path in virtual time: it carries messages with a delay until it dies, and kills what is sent afterwards in silence.
-fn history(seed: u64) {
-    let mut random = fastrand::Rng::with_seed(seed);
-    let framing = [Framing::LengthPrefix, Framing::Record, Framing::Rfc8323][random.usize(..3)];
-    let mut settings = settings(framing);
-    let interval = seconds(random.u64(1..=1200));
-    settings.keepalive.interval = Some(interval);
-    settings.keepalive.jitter_percent = random.u32(0..=20);
-    let (mut bench, link) = Bench::ready(settings);
-    let begin = bench.now;
-    let death = begin + Duration::from_millis(random.u64(0..20_000_000));
-    let delay = Duration::from_millis(random.u64(1..2000));
-    let mean_gap = random.u64(1..2_000_000);
-    let mut arrivals: Vec<(Duration, Vec<u8>)> = Vec::new();
-    let mut traffic = begin;
-    let mut ticket = 0;
-    loop {
-        for output in bench.take() {
-            match output {
-                Output::Write(_, bytes) => {
-                    bench.input(Input::Sent(link));
-                    let answer = match framing {
-                        Framing::Rfc8323 if bytes.get(1) == Some(&0xe2) => Some(vec![0x10, 0xe3, 0x20]),
-                        Framing::LengthPrefix if bytes[4] == 0x40 && bytes[5] == 0 => {
-                            Some([&[0, 0, 0, 4, 0x70, 0][..], &bytes[6..]].concat())
-                        }
-                        Framing::Record if bytes[0] == 0x40 && bytes[1] == 0 => {
-                            Some([&[0x70, 0][..], &bytes[2..]].concat())
-                        }
-                        _ => None,
-                    };
-                    arrivals.extend(answer.map(|answer| (bench.now + delay, answer)));
-                }
-                Output::Report(Report::State { state: State::Waiting, reason, .. }) => {
-                    assert_eq!(reason.unwrap().status, Status::PathSilent, "seed {seed}");
-                    let latest = death + interval + seconds(30);
-                    assert!(bench.now <= latest, "seed {seed}: died at {death:?}, reported at {:?}", bench.now);
-                    assert!(bench.now + delay >= death, "seed {seed}: reported while it lived");
-                    return;
-                }
-                _ => {}
-            }
-        }
-        let arrival = arrivals.iter().map(|(at, _)| *at).min().unwrap_or(Duration::MAX);
-        if traffic <= bench.now {
-            traffic = bench.now + Duration::from_millis(random.u64(1..=mean_gap));
-        }
-        bench.now = bench.deadline.unwrap().min(arrival).min(traffic);
-        bench.drain();
-        arrivals.retain(|(at, bytes)| {
-            let due = *at <= bench.now;
-            if due && bench.now < death {
-                bench.connection.handle(bench.now, Input::Received(link, bytes, true));
-                bench.drain();
-            }
-            !due
-        });
-        if traffic <= bench.now {
-            if random.bool() {
-                ticket += 1;
-                bench.send(ticket, &request(1));
-            } else if bench.now < death {
-                bench.receive(link, &framing::encode(framing, &RESPONSE).unwrap());
-            }
-        }
-    }
-}
-
-/// The number of the contract: seen at most interval + 30 s after the peer fell silent.
-#[test]
-fn a_dead_path_is_seen_in_time_over_two_thousand_random_schedules() {
-    for seed in 0..2000 {
-        history(seed);
-    }
 }
 
 /// Any order of inputs, for any link: no panic, every message reported exactly once, and an end that is the end.
