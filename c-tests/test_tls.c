@@ -7,7 +7,9 @@
 #define _GNU_SOURCE
 #include "support.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 static const uint8_t psk[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 static const char psk_digits[] = "000102030405060708090a0b0c0d0e0f";
@@ -431,6 +433,53 @@ static void of_dtls_there_is_version_1_2_alone(void **state)
                 || (failure.reason == MCC_ERR_TLS_ALERT && (failure.detail == 70 || failure.detail == 40)));
 }
 
+/* ---- a connection that is full ---- */
+
+/* Makes the socket of this process that is connected to the port keep little of what cannot be sent. */
+static void narrow_socket_to(uint16_t port)
+{
+    size_t found = 0;
+    for (int descriptor = 0; descriptor < 1024; descriptor++) {
+        struct sockaddr_in peer = {.sin_family = AF_UNSPEC};
+        socklen_t size = sizeof peer;
+        int least = 1; /* the system makes it its minimum */
+        if (getpeername(descriptor, (struct sockaddr *)&peer, &size) == 0 && peer.sin_family == AF_INET && peer.sin_port == htons(port)) {
+            found += setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &least, sizeof least) == 0;
+        }
+    }
+    assert_int_equal(found, 1);
+}
+
+static void what_comes_behind_a_request_to_renegotiate_is_not_lost_where_nothing_can_be_written(void **state)
+{
+    fixture_t *fixture = *state;
+    peer_t *peer = start_peer(fixture, "--tls", "--version", "1.2", "--certificate", certificate_path(fixture, "server.pem"), "--key",
+                              certificate_path(fixture, "server.key"), NULL);
+    recorder_t *recorder;
+    mcc_connection_t *connection = open_ready(fixture, options_to(fixture, "localhost", peer, tls_with_ca(fixture, "ca.pem")), &recorder);
+    narrow_socket_to(peer_port(peer));
+    peer_command(peer, "silent");
+    static uint8_t message[16384];
+    (void)write_request(message, sizeof message, NON_CONFIRMABLE, 1);
+    message[1] = CODE_CONTENT; /* which is not answered */
+    do {
+        mcc_status_t status;
+        while ((status = mcc_connection_send(connection, message, sizeof message, NULL)) == MCC_OK) {
+        }
+        assert_status(status, MCC_ERR_QUEUE_FULL);
+    } while (try_event(recorder, MCC_EVENT_SENT, 300) != NULL);
+    /* The alert that refuses the request has to wait, behind a record or for the little room that may be left for others before it; so
+     * has what stands behind the request. */
+    size_t requests = 0;
+    do {
+        assert_in_range(requests++, 0, 500);
+        peer_command(peer, "renegotiate 50451234ff77");
+    } while (try_event(recorder, MCC_EVENT_MESSAGE, 200) != NULL);
+    peer_command(peer, "answer");
+    await_count(recorder, MCC_EVENT_MESSAGE, requests);
+    close_connection(connection, recorder);
+}
+
 /* ---- OpenSSL's own server ---- */
 
 /* It prints what it gets and sends what it is given; it answers no ping. */
@@ -487,6 +536,7 @@ int main(int count, char **arguments)
         TEST(versions_are_agreed_or_refused),
         TEST(of_dtls_there_is_version_1_2_alone),
         TEST(what_does_not_speak_tls_is_told_from_what_says_nothing),
+        TEST(what_comes_behind_a_request_to_renegotiate_is_not_lost_where_nothing_can_be_written),
         TEST(openssl_s_server_is_spoken_to),
     };
 #undef TEST

@@ -19,6 +19,7 @@
  *   garbage N        sends N random bytes: as records with TLS and DTLS, as a datagram over UDP, else without framing
  *   garbage-and-close N  does both before it reads or accepts anything more
  *   oversize N       sends one well-formed message of N bytes
+ *   renegotiate HEX  sends, over TLS 1.2, a HelloRequest and these bytes as one message behind it, in one write
  *   ping             sends an Empty Confirmable message; `ping-answered` tells that its Reset came
  *   split, whole     writes to streams one byte at a time, or whole again
  *   stop-listening, listen
@@ -587,7 +588,7 @@ static void run_command(char *line)
         stop_listening();
     } else if (IS("quit")) {
         exit(0);
-    } else if (IS("send") || IS("raw") || IS("garbage") || IS("garbage-and-close") || IS("oversize") || IS("ping")) {
+    } else if (IS("send") || IS("renegotiate") || IS("raw") || IS("garbage") || IS("garbage-and-close") || IS("oversize") || IS("ping")) {
         size_t size = IS("garbage") || IS("garbage-and-close") ? random_bytes(number)
                       : IS("oversize")                         ? oversize_message(number)
                                                                : from_hexadecimal(argument, scratch, sizeof scratch);
@@ -596,7 +597,10 @@ static void run_command(char *line)
             const session_t *session = peer.sessions[index];
             if (IS("ping")) {
                 send_empty(session, CONFIRMABLE, peer.ping_id);
-            } else if (IS("send") || IS("oversize")) {
+            } else if (IS("send") || IS("renegotiate") || IS("oversize")) {
+                if (IS("renegotiate") && (SSL_renegotiate(session->tls) != 1 || SSL_do_handshake(session->tls) != 1)) {
+                    give_up("SSL_renegotiate");
+                }
                 send_message(session, scratch, size);
             } else if (IS("raw") || peer.transport == TRANSPORT_UDP) {
                 write_socket(session, scratch, size);

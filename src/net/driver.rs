@@ -82,6 +82,8 @@ struct LinkIo {
     socket: Socket,
     stage: Stage,
     outgoing: Option<Outgoing>,
+    /// What was read of a stream and waits until TLS has written what it has to write first.
+    unread: Vec<u8>,
     /// Why a write failed. What the peer said before it ended the connection, such as an alert, still waits to be read and tells more.
     write_failure: Option<Failure>,
     /// It has more to read and is in the environment's list of those.
@@ -241,7 +243,8 @@ impl Driver {
         // Read first: what came in counts before what has become due. A handshake may have waited for room to write.
         if let Some(io) = self.links.iter_mut().find(|io| io.link == link) {
             io.ended |= readiness.ended;
-            let wanted = readiness.readable || matches!(io.stage, Stage::Securing(_));
+            let waits_to_write = readiness.writable && !io.unread.is_empty();
+            let wanted = readiness.readable || waits_to_write || matches!(io.stage, Stage::Securing(_));
             // One that is hungry has its turn later.
             if wanted && !io.hungry {
                 self.pump(environment, link);
@@ -368,6 +371,7 @@ impl Driver {
             socket,
             stage,
             outgoing: None,
+            unread: Vec::new(),
             write_failure: None,
             hungry: false,
             ended: false,
@@ -438,6 +442,11 @@ impl Driver {
             ended: false,
             hungry: false,
         };
+        if let Some(io) = self.links.iter_mut().find(|io| io.link == link) {
+            source.end = io.unread.len();
+            environment.incoming[..source.end].copy_from_slice(&io.unread);
+            io.unread = Vec::new();
+        }
         loop {
             let Some(io) = self.links.iter_mut().find(|io| io.link == link) else { return };
             source.ended |= io.ended;
@@ -452,6 +461,7 @@ impl Driver {
                 }
                 Ok(Step::Secured { record_size }) => self.core.handle(now, Input::Secured(link, record_size)),
                 Ok(Step::Blocked) => {
+                    io.unread = environment.incoming[source.start..source.end].to_vec();
                     // One turn of reading is enough to find what the peer said before a write failed.
                     if let Some(failure) = io.write_failure {
                         self.core.handle(now, Input::Failed(link, failure));
