@@ -398,7 +398,7 @@ impl<'a> Device<'a> {
                         Transport::Udp => self.carry_datagram(link, [bytes[2], bytes[3]]),
                     }
                 }
-                Output::CloseLink(link) => {
+                Output::CloseLink(link) | Output::CarryLink(link) => {
                     if self.flow.as_ref().is_some_and(|flow| flow.link == link) {
                         self.count(self.now);
                         self.flow = None;

@@ -26,6 +26,15 @@ pub fn interleave(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     order
 }
 
+/// The address first, if it is one of them.
+pub(super) fn prefer(addresses: &mut VecDeque<SocketAddr>, preferred: SocketAddr) {
+    if let Some(address) =
+        addresses.iter().position(|address| *address == preferred).and_then(|at| addresses.remove(at))
+    {
+        addresses.push_front(address);
+    }
+}
+
 /// One stage of connecting to the first of several addresses.
 #[derive(Debug)]
 pub(super) struct Race {
@@ -71,11 +80,13 @@ impl Race {
         if self.running.is_empty() && self.waiting.is_empty() { self.failure } else { None }
     }
 
-    /// A connect succeeded: gives the other links, which are to be closed, and the addresses that are left if this one fails later.
-    pub(super) fn win(self, link: Link) -> (Vec<Link>, VecDeque<SocketAddr>) {
+    /// A connect succeeded: gives its address, the other links, which are to be closed, and the addresses that are left if this one
+    /// fails later.
+    pub(super) fn win(self, link: Link) -> (Option<SocketAddr>, Vec<Link>, VecDeque<SocketAddr>) {
+        let address = self.running.iter().find(|(running, _)| *running == link).map(|(_, address)| *address);
         let losers = || self.running.iter().filter(move |(running, _)| *running != link);
         let left = losers().map(|(_, address)| *address).chain(self.waiting.iter().copied()).collect();
-        (losers().map(|(link, _)| *link).collect(), left)
+        (address, losers().map(|(link, _)| *link).collect(), left)
     }
 
     pub(super) fn is_running(&self, link: Link) -> bool {
@@ -118,6 +129,16 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_preferred_where_there_is_one() {
+        let list = addresses("::1 10.0.0.1 ::2");
+        let mut order = VecDeque::from(list.clone());
+        prefer(&mut order, list[2]);
+        assert_eq!(Vec::from(order.clone()), addresses("::2 ::1 10.0.0.1"));
+        prefer(&mut order, SocketAddr::new(list[0].ip(), 2));
+        assert_eq!(Vec::from(order), addresses("::2 ::1 10.0.0.1"));
+    }
+
+    #[test]
     fn a_failure_starts_the_next_and_the_most_telling_reason_is_kept() {
         let second = Duration::from_secs(1);
         let list = addresses("::1 10.0.0.1 ::2");
@@ -141,6 +162,6 @@ mod tests {
         race.start(Duration::ZERO, Link(1));
         race.start(STAGGER, Link(2));
         assert!(race.is_running(Link(2)) && !race.is_running(Link(3)));
-        assert_eq!(race.win(Link(2)), (vec![Link(1)], VecDeque::from([list[0], list[2]])));
+        assert_eq!(race.win(Link(2)), (Some(list[1]), vec![Link(1)], VecDeque::from([list[0], list[2]])));
     }
 }

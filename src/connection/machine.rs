@@ -1,6 +1,6 @@
 //! The transitions.
 
-use super::addresses::{Race, interleave};
+use super::addresses::{Race, interleave, prefer};
 use super::backoff::{self, Backoff};
 use super::endpoint::Host;
 use super::networks::{Network, Networks};
@@ -56,19 +56,41 @@ pub struct Connection {
     worked_port: u16,
     port: u16,
     other_port: Option<(u16, VecDeque<SocketAddr>)>,
+    /// The peer's address of the latest link, and that of the session that was carried and has not gone on yet.
+    peer: Option<SocketAddr>,
+    carried: Option<SocketAddr>,
 }
 
 /// A network that comes and goes is not run after more often than this.
 pub(super) const HURRY: Duration = Duration::from_secs(5);
 
+/// Over datagrams, where only an answer tells that there is somebody, an address that says nothing has this part of the handshake's time
+/// while others are left: by default 7.5 s, in which DTLS asks four times (RFC 6347 section 4.2.4.1: after 0, 1, 3 and 7 s).
+const SILENCE_DIVISOR: u32 = 4;
+
 #[derive(Debug)]
 enum Phase {
     Idle,
-    Resolving { lookup: Lookup, deadline: Duration },
+    Resolving {
+        lookup: Lookup,
+        deadline: Duration,
+    },
     Connecting(Race),
-    Handshaking { link: Link, deadline: Duration, secured: bool, left: VecDeque<SocketAddr> },
-    Ready { link: Link, since: Duration },
-    Waiting { until: Duration },
+    /// `deadline` is earlier than `whole` as long as others are left and nothing came in.
+    Handshaking {
+        link: Link,
+        deadline: Duration,
+        whole: Duration,
+        secured: bool,
+        left: VecDeque<SocketAddr>,
+    },
+    Ready {
+        link: Link,
+        since: Duration,
+    },
+    Waiting {
+        until: Duration,
+    },
     Closed,
 }
 
@@ -106,6 +128,8 @@ impl Connection {
             worked_port: settings.port,
             port: settings.port,
             other_port: None,
+            peer: None,
+            carried: None,
             settings,
         }
     }
@@ -136,6 +160,8 @@ impl Connection {
             Input::NotResolved(lookup, failure) => self.resolved(now, lookup, Err(failure)),
             Input::Connected(link) => self.connected(now, link),
             Input::Secured(link, record_size) => self.secured(now, link, record_size),
+            Input::Carried(link, record_size) => self.went_on(now, link, record_size),
+            Input::Answered(link) => self.answered(link),
             Input::Failed(link, failure) => self.link_failed(now, link, failure),
             Input::Received(link, bytes, end_of_unit) => self.received(now, link, bytes, end_of_unit),
             Input::Sent(link) => self.sent(now, link),
@@ -269,6 +295,9 @@ impl Connection {
                     // Datagrams always "connect": after a path was lost the next attempt begins with the next address.
                     let count = addresses.len();
                     addresses.rotate_left(self.backoff.failures() as usize % count);
+                    if let Some(carried) = self.carried {
+                        prefer(&mut addresses, carried);
+                    }
                 }
                 self.connect_first(now, addresses);
             }
@@ -298,7 +327,7 @@ impl Connection {
         for address in &mut addresses {
             address.set_port(port);
         }
-        self.close_links(now);
+        self.close_links(now, Output::CloseLink);
         self.drop_writes_of_link();
         self.port = port;
         self.connect(now, addresses, Some(failure));
@@ -320,7 +349,9 @@ impl Connection {
             return;
         }
         let Phase::Connecting(race) = std::mem::replace(&mut self.phase, Phase::Idle) else { return };
-        let (losers, left) = race.win(link);
+        let (peer, losers, left) = race.win(link);
+        self.peer = peer;
+        self.carried = None;
         self.outputs.extend(losers.into_iter().map(Output::CloseLink));
         self.decoder = Decoder::new(self.settings.framing, self.settings.max_message_size);
         self.recent = RecentIds::default();
@@ -330,8 +361,13 @@ impl Connection {
         if secured && self.settings.framing != Framing::Rfc8323 {
             return self.ready(now, link);
         }
-        let deadline = now.saturating_add(self.settings.handshake_timeout);
-        self.phase = Phase::Handshaking { link, deadline, secured, left };
+        let whole = now.saturating_add(self.settings.handshake_timeout);
+        let deadline = if self.settings.transport == Transport::Udp && !left.is_empty() {
+            now.saturating_add(self.settings.handshake_timeout / SILENCE_DIVISOR)
+        } else {
+            whole
+        };
+        self.phase = Phase::Handshaking { link, deadline, whole, secured, left };
         self.report_state(State::Handshaking);
         if secured {
             self.exchange_capabilities();
@@ -354,6 +390,23 @@ impl Connection {
             self.frame_limit = record_size;
         }
         self.ready(now, link);
+    }
+
+    /// There is somebody at this address: it may take its time.
+    fn answered(&mut self, which: Link) {
+        if let Phase::Handshaking { link, deadline, whole, .. } = &mut self.phase {
+            if *link == which {
+                *deadline = *whole;
+            }
+        }
+    }
+
+    /// The session is used from another address of this device. Whether the peer still knows it, only an answer tells.
+    fn went_on(&mut self, now: Duration, link: Link, record_size: usize) {
+        self.secured(now, link, record_size);
+        if matches!(self.phase, Phase::Ready { link: ready, .. } if ready == link) {
+            self.keepalive.ping();
+        }
     }
 
     /// RFC 8323 section 5.3: a CSM is the first message that each side sends.
@@ -725,10 +778,17 @@ impl Connection {
     fn fail_and_stay_away(&mut self, now: Duration, failure: Failure, hold_off: Duration) {
         // What waited for the proof of a path that was tried out waits for the next one.
         let proving = self.keepalive.was_proving();
-        let established = self.close_links(now);
+        let network_down = failure.status.class() == Class::NetworkDown;
+        let is_ready = matches!(self.phase, Phase::Ready { .. });
+        // The peer still has the session, and can tell by the Connection ID that it is this device which comes from elsewhere.
+        let carry = network_down && is_ready && self.settings.secure && self.settings.transport == Transport::Udp;
+        if carry {
+            self.carried = self.peer;
+        }
+        let established = self.close_links(now, if carry { Output::CarryLink } else { Output::CloseLink });
         if established {
             self.attempts_since_loss = 0;
-            if self.shaken || failure.status.class() == Class::NetworkDown {
+            if self.shaken || network_down {
                 self.keepalive.acquit_path();
             }
         } else if failure.status.class() == Class::NetworkDown || failure.status == Status::NameLookupFailed {
@@ -753,7 +813,7 @@ impl Connection {
             return;
         }
         self.settings.keep_queued = false;
-        self.close_links(now);
+        self.close_links(now, Output::CloseLink);
         let failure = Status::Closed.into();
         self.settle_messages(failure, false);
         self.phase = Phase::Closed;
@@ -765,13 +825,13 @@ impl Connection {
         }));
     }
 
-    /// Closes what is open. True if the connection was ready.
-    fn close_links(&mut self, now: Duration) -> bool {
+    /// Closes what is open, a link that is ready by `end`. True if the connection was ready.
+    fn close_links(&mut self, now: Duration, end: fn(Link) -> Output) -> bool {
         match std::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Connecting(race) => self.outputs.extend(race.links().map(Output::CloseLink)),
             Phase::Handshaking { link, .. } => self.outputs.push_back(Output::CloseLink(link)),
             Phase::Ready { link, since } => {
-                self.outputs.push_back(Output::CloseLink(link));
+                self.outputs.push_back(end(link));
                 if now.saturating_sub(since) >= backoff::STABLE {
                     self.backoff.reset();
                 }

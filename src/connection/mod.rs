@@ -86,6 +86,10 @@ pub enum Input<'a> {
     Connected(Link),
     /// TLS or DTLS stands. A record takes messages up to this many bytes.
     Secured(Link, usize),
+    /// The session that [`Output::CarryLink`] kept goes on at this link; the rest is as for `Secured`.
+    Carried(Link, usize),
+    /// Over datagrams something came from the peer in the handshake.
+    Answered(Link),
     /// The link is over: it could not be connected or secured, the peer closed it, or it broke.
     Failed(Link, Failure),
     /// Bytes came in: a whole datagram, a part of a record, or any part of a stream. Whether a datagram or record ends with them.
@@ -118,12 +122,15 @@ pub enum Output {
     Resolve(Lookup, String, u16),
     /// Make a socket and connect it; answer with `Connected` or `Failed`.
     Connect(Link, SocketAddr),
-    /// Begin TLS, over datagrams DTLS; answer with `Secured` or `Failed`.
+    /// Begin TLS, over datagrams DTLS; answer with `Secured`, `Carried` or `Failed`.
     Secure(Link),
     /// Write these bytes; answer with `Sent`, `NotSent` or `Failed`. There is one at a time.
     Write(Link, Vec<u8>),
     /// Close the socket, if it is still open, as the protocol has it.
     CloseLink(Link),
+    /// Close the socket, whose address this device has lost, and keep the DTLS session for the next `Secure` with the same peer, if its
+    /// records carry a Connection ID; else as `CloseLink`.
+    CarryLink(Link),
     /// Hand a message to the application.
     Deliver(Vec<u8>),
     /// Tell the application.

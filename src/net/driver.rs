@@ -65,6 +65,8 @@ pub(super) struct Driver {
     links: Vec<LinkIo>,
     /// Links that are to be read without waiting for an event: their TLS begins, a write failed, or a deadline is over.
     to_pump: Vec<Link>,
+    /// A DTLS session that goes on at the next link to its peer.
+    carried: Option<(SocketAddr, Box<tls::Session>)>,
     /// Kept as long as the lookup is of interest.
     lookup: Option<Arc<()>>,
     sink: Sink,
@@ -79,8 +81,11 @@ pub(super) struct Driver {
 struct LinkIo {
     link: Link,
     token: u64,
+    peer: SocketAddr,
     socket: Socket,
     stage: Stage,
+    /// Over datagrams the peer has said something.
+    answered: bool,
     outgoing: Option<Outgoing>,
     /// What was read of a stream and waits until TLS has written what it has to write first.
     unread: Vec<u8>,
@@ -144,6 +149,8 @@ enum Step {
     Secured {
         record_size: usize,
     },
+    /// In a handshake over datagrams something came in for the first time.
+    Answered,
     Blocked,
 }
 
@@ -159,6 +166,7 @@ impl Driver {
             settings,
             links: Vec::new(),
             to_pump: Vec::new(),
+            carried: None,
             lookup: None,
             sink,
             shared,
@@ -300,6 +308,7 @@ impl Driver {
                     }
                 }
                 Output::CloseLink(link) => self.close(environment, link),
+                Output::CarryLink(link) => self.carry(environment, link),
                 Output::Deliver(message) => self.tell(Event::Message(&message)),
                 Output::Report(report) => self.report(report),
             }
@@ -368,8 +377,10 @@ impl Driver {
         self.links.push(LinkIo {
             link,
             token,
+            peer: address,
             socket,
             stage,
+            answered: false,
             outgoing: None,
             unread: Vec::new(),
             write_failure: None,
@@ -387,6 +398,12 @@ impl Driver {
 
     fn secure(&mut self, link: Link) {
         let Some(io) = self.links.iter_mut().find(|io| io.link == link) else { return };
+        if let Some((_, session)) = self.carried.take().filter(|(peer, _)| *peer == io.peer) {
+            log::info(format_args!("connection {}: the session goes on from another address", self.id));
+            let record_size = session.max_record_size();
+            io.stage = Stage::Secure(session);
+            return self.core.handle(clock::now(), Input::Carried(link, record_size));
+        }
         let Some(config) = &self.settings.tls else {
             return self.core.handle(clock::now(), Input::Failed(link, Status::Internal.into()));
         };
@@ -400,11 +417,31 @@ impl Driver {
     }
 
     fn close(&mut self, environment: &mut Environment, link: Link) {
-        let Some(position) = self.links.iter().position(|io| io.link == link) else { return };
-        let mut io = self.links.swap_remove(position);
-        environment.tokens.remove(&io.token);
+        let Some(mut io) = self.take_link(environment, link) else { return };
         if let Stage::Secure(session) = &mut io.stage {
             session.close(&mut Writer { socket: &io.socket, error: &mut None });
+        }
+    }
+
+    fn take_link(&mut self, environment: &mut Environment, link: Link) -> Option<LinkIo> {
+        let position = self.links.iter().position(|io| io.link == link)?;
+        let io = self.links.swap_remove(position);
+        environment.tokens.remove(&io.token);
+        Some(io)
+    }
+
+    fn carry(&mut self, environment: &mut Environment, link: Link) {
+        // A record that was begun is lost with the socket, which the session does not know.
+        let can_move = |io: &LinkIo| {
+            io.link == link
+                && io.outgoing.is_none()
+                && matches!(&io.stage, Stage::Secure(session) if session.can_move())
+        };
+        if !self.links.iter().any(can_move) {
+            return self.close(environment, link);
+        }
+        if let Some(LinkIo { peer, stage: Stage::Secure(session), .. }) = self.take_link(environment, link) {
+            self.carried = Some((peer, session));
         }
     }
 
@@ -459,6 +496,7 @@ impl Driver {
                 Ok(Step::Plain { size, end_of_unit }) => {
                     self.core.handle(now, Input::Received(link, &environment.plain[..size], end_of_unit));
                 }
+                Ok(Step::Answered) => self.core.handle(now, Input::Answered(link)),
                 Ok(Step::Secured { record_size }) => self.core.handle(now, Input::Secured(link, record_size)),
                 Ok(Step::Blocked) => {
                     io.unread = environment.incoming[source.start..source.end].to_vec();
@@ -530,6 +568,10 @@ impl LinkIo {
             let progress = session.handshake(&mut reader);
             self.write_failure = self.write_failure.or(reader.write_error.map(socket::broken));
             match progress.map_err(|failure| reader.error.map_or(failure, socket::broken))? {
+                tls::Progress::Blocked if source.datagrams && source.end > 0 && !self.answered => {
+                    self.answered = true;
+                    return Ok(Step::Answered);
+                }
                 tls::Progress::Blocked => return Ok(Step::Blocked),
                 tls::Progress::Done => {}
             }

@@ -115,6 +115,11 @@ impl Session {
         agreed(&self.session)
     }
 
+    /// Whether the peer knows the session by its Connection ID, from whatever address its records come.
+    pub fn can_move(&self) -> bool {
+        self.session.is_established() && self.session.connection_id().is_some_and(|id| !id.is_empty())
+    }
+
     /// The longest message that one record takes, in bytes.
     pub fn max_record_size(&self) -> usize {
         self.session.max_record_payload()

@@ -543,13 +543,138 @@ fn over_dtls_a_refused_or_silent_address_gives_way_to_the_next() {
     let second = bench.link();
     bench.take();
     bench.input(Input::Connected(second));
-    assert_eq!(bench.deadline, Some(bench.now + seconds(30)), "of the handshake");
+    assert_eq!(
+        bench.deadline,
+        Some(bench.now + seconds(30) / 4),
+        "of an address that says nothing while another is left"
+    );
     bench.wait();
     let third = bench.link();
     assert!(bench.outputs.contains(&Output::CloseLink(second)));
     bench.input(Input::Connected(third));
+    assert_eq!(bench.deadline, Some(bench.now + seconds(30)), "of the last address");
     bench.input(Input::Secured(third, framing::MAX_RECORD_SIZE));
     assert!(bench.reports().contains(&state(State::Ready)));
+}
+
+#[test]
+fn over_dtls_an_address_that_answers_has_the_whole_time_of_the_handshake() {
+    let addresses: Vec<SocketAddr> = (1..=2).map(|host| SocketAddr::from(([10, 0, 0, host], 1))).collect();
+    let mut bench = Bench::new(Settings { host: Host::Name("device.example".into()), ..dtls() });
+    let Some(Output::Resolve(lookup, ..)) = bench.take().pop() else { panic!() };
+    bench.input(Input::Resolved(lookup, addresses));
+    let (first, begin) = (bench.link(), bench.now);
+    bench.input(Input::Connected(first));
+    bench.now += seconds(7);
+    bench.input(Input::Answered(Link(first.0 + 1)));
+    assert_eq!(bench.deadline, Some(begin + seconds(30) / 4), "another link's answer counts for that one");
+    bench.input(Input::Answered(first));
+    assert_eq!(bench.deadline, Some(begin + seconds(30)));
+    bench.take();
+    bench.wait();
+    assert!(bench.outputs.contains(&Output::CloseLink(first)) && bench.link() > first);
+}
+
+/// A DTLS connection to the third of three addresses, whose own address is gone then. It waits for a network.
+fn carried() -> (Bench, Vec<SocketAddr>) {
+    let addresses: Vec<SocketAddr> = (1..=3).map(|host| SocketAddr::from(([10, 0, 0, host], 5684))).collect();
+    let mut bench = Bench::new(Settings { host: Host::Name("device.example".into()), ..dtls() });
+    let Some(Output::Resolve(lookup, ..)) = bench.take().pop() else { panic!() };
+    bench.input(Input::Resolved(lookup, addresses.clone()));
+    for _ in 0..2 {
+        let link = bench.link();
+        bench.input(Input::Failed(link, Status::ConnectionRefused.into()));
+    }
+    let link = bench.link();
+    bench.input(Input::Connected(link));
+    bench.input(Input::Secured(link, framing::MAX_RECORD_SIZE));
+    assert!(bench.take().contains(&Output::Report(state(State::Ready))));
+    bench.input(Input::NetworkChanged(None));
+    bench.input(Input::Failed(link, Status::NetworkDown.into()));
+    assert!(bench.outputs.contains(&Output::CarryLink(link)) && !bench.outputs.contains(&Output::CloseLink(link)));
+    assert_eq!(bench.waiting().0.status, Status::NetworkDown);
+    (bench, addresses)
+}
+
+/// The next attempt, which comes to the session's peer, where the driver goes on with the session.
+fn go_on(bench: &mut Bench, addresses: &[SocketAddr]) -> Link {
+    bench.take();
+    bench.input(Input::NetworkChanged(Some(Network(7))));
+    let Some(Output::Resolve(lookup, ..)) = bench.take().pop() else { panic!() };
+    bench.input(Input::Resolved(lookup, addresses.to_vec()));
+    let link = bench.link();
+    assert!(bench.take().contains(&Output::Connect(link, addresses[2])), "the peer of the session");
+    bench.input(Input::Connected(link));
+    assert!(bench.take().contains(&Output::Secure(link)));
+    bench.input(Input::Carried(link, framing::MAX_RECORD_SIZE));
+    link
+}
+
+#[test]
+fn over_dtls_the_session_outlives_the_address_of_this_device_and_is_probed_at_once() {
+    let (mut bench, addresses) = carried();
+    let link = go_on(&mut bench, &addresses);
+    let [Output::Report(report), Output::Write(written, ping)] = &bench.take()[..] else { panic!() };
+    assert_eq!((*report, *written, ping.len()), (state(State::Ready), link, 4));
+    let answer = [0x70, 0, ping[2], ping[3]];
+    bench.input(Input::Sent(link));
+    bench.receive(link, &answer);
+    assert!(matches!(bench.reports()[..], [Report::PingSent, Report::PingAnswered { .. }]), "{:?}", bench.outputs);
+    assert_eq!(bench.connection.statistics().connections, 2);
+    assert_eq!(bench.deadline, Some(bench.now + seconds(540)));
+    // What is refused on the way out for want of a network is no word of the peer either.
+    bench.input(Input::Ping);
+    bench.take();
+    bench.input(Input::NotSent(link, Status::NetworkDown.into()));
+    assert!(bench.outputs.contains(&Output::CarryLink(link)));
+}
+
+#[test]
+fn over_dtls_a_carried_session_that_does_not_answer_is_given_up_after_one_probe() {
+    let (mut bench, addresses) = carried();
+    let link = go_on(&mut bench, &addresses);
+    let begin = bench.now;
+    for _ in 0..5 {
+        assert_eq!(bench.written().len(), 1);
+        bench.input(Input::Sent(link));
+        bench.take();
+        bench.wait();
+    }
+    assert!(bench.now - begin <= seconds(93), "{:?}", bench.now - begin);
+    assert!(bench.outputs.contains(&Output::CloseLink(link)), "this one is not carried");
+    assert_eq!(bench.waiting().0.status, Status::PathSilent);
+    assert!(bench.waiting().1 <= seconds(4));
+    bench.take();
+    bench.wait();
+    let Some(Output::Resolve(lookup, ..)) = bench.take().pop() else { panic!() };
+    bench.input(Input::Resolved(lookup, addresses.clone()));
+    let Some(Output::Connect(_, address)) = bench.take().pop() else { panic!() };
+    assert_ne!(address, addresses[2], "each attempt begins with the next address again");
+}
+
+#[test]
+fn over_dtls_a_lookup_that_fails_in_the_new_network_costs_no_session() {
+    let (mut bench, addresses) = carried();
+    bench.take();
+    bench.input(Input::NetworkChanged(Some(Network(7))));
+    let Some(Output::Resolve(lookup, ..)) = bench.take().pop() else { panic!() };
+    bench.input(Input::NotResolved(lookup, Status::NameLookupFailed.into()));
+    bench.now += machine::HURRY;
+    go_on(&mut bench, &addresses);
+    assert!(bench.reports().contains(&state(State::Ready)));
+}
+
+#[test]
+fn only_dtls_has_a_session_that_outlives_an_address() {
+    for settings in [settings(Framing::Datagram), settings(Framing::Record), settings(Framing::LengthPrefix)] {
+        let (mut bench, link) = Bench::ready(settings);
+        bench.input(Input::Failed(link, Status::NetworkDown.into()));
+        assert_eq!(bench.take()[0], Output::CloseLink(link));
+    }
+    // Nor does it where something else than the address was lost.
+    let (mut bench, link) = Bench::ready(dtls());
+    bench.input(Input::Failed(link, Status::ConnectionRefused.into()));
+    assert_eq!(bench.take()[0], Output::CloseLink(link));
 }
 
 #[test]
