@@ -678,6 +678,20 @@ peer_t *start_dtls_peer(fixture_t *fixture, const char *certificate)
     return start_secure_peer(fixture, "--dtls", certificate);
 }
 
+peer_t *start_cid_peer(fixture_t *fixture, const char *address, const char *further)
+{
+    return start_peer_program(fixture, MCC_TEST_MBEDTLS_CID_SERVER, "--dtls", "--address", address, "--certificate",
+                              certificate_path(fixture, "server.pem"), "--key", certificate_path(fixture, "server.key"), "--cache",
+                              further, NULL);
+}
+
+peer_t *start_nat(fixture_t *fixture, const peer_t *server)
+{
+    char port[8];
+    (void)snprintf(port, sizeof port, "%u", server->port);
+    return start_peer_program(fixture, MCC_TEST_UDP_NAT, port, NULL);
+}
+
 static struct sockaddr_in loopback(uint16_t port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -875,6 +889,18 @@ void expect_echo(mcc_connection_t *connection, recorder_t *recorder, size_t size
         free(request);
         return;
     }
+}
+
+void expect_same(mcc_connection_t *connection, recorder_t *recorder, size_t size, uint16_t message_id)
+{
+    uint8_t *request = malloc(size);
+    assert_non_null(request);
+    size = write_request(request, size, CONFIRMABLE, message_id);
+    (void)send_request(connection, size, message_id);
+    const record_t *record = await_event(recorder, MCC_EVENT_MESSAGE);
+    assert_int_equal(record->message_size, size);
+    assert_memory_equal(record->message, request, size);
+    free(request);
 }
 
 /* ---- this process ---- */

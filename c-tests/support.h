@@ -114,6 +114,10 @@ peer_t *start_dtls_peer(fixture_t *fixture, const char *certificate);
 peer_t *start_server(fixture_t *fixture, uint16_t port, const char *const *arguments);
 /* Starts any program and waits for nothing; what it says when it is ready can be waited for. */
 peer_t *start_program(fixture_t *fixture, const char *const *arguments);
+/* mbedtls_cid_server --dtls with the certificate "server", at an address, whose sessions have a Connection ID, and which resumes them. */
+peer_t *start_cid_peer(fixture_t *fixture, const char *address, const char *further);
+/* udp_nat in front of a server on 127.0.0.1. */
+peer_t *start_nat(fixture_t *fixture, const peer_t *server);
 void stop_peer(fixture_t *fixture, peer_t *peer);
 /* A TCP and UDP port on 127.0.0.1 that nothing uses. */
 uint16_t free_port(void);
@@ -154,6 +158,9 @@ size_t write_request(uint8_t *out, size_t size, unsigned type, uint16_t message_
 uint64_t send_request(mcc_connection_t *connection, size_t size, uint16_t message_id);
 /* Sends one and waits for the answer with the same message ID (unless `any_id`) and payload. */
 void expect_echo(mcc_connection_t *connection, recorder_t *recorder, size_t size, uint16_t message_id, bool any_id);
+
+/* The same for mbedtls_cid_server, which sends back what it gets. */
+void expect_same(mcc_connection_t *connection, recorder_t *recorder, size_t size, uint16_t message_id);
 
 /* ---- this process ---- */
 

@@ -206,6 +206,76 @@ static void a_connection_whose_address_is_gone_is_made_anew_from_the_next_one(vo
     close_connection(connection, recorder);
 }
 
+static mcc_connection_options_t patient_dtls_options(fixture_t *fixture, const peer_t *peer)
+{
+    mcc_connection_options_t options = patient_options(fixture, peer);
+    options.uri = options_for(fixture, "coaps://192.0.2.2:%u", peer_port(peer)).uri;
+    options.transport = MCC_TRANSPORT_UDP;
+    mcc_tls_options_t *tls = tls_with_ca(fixture, "ca.pem");
+    tls->server_name = "localhost";
+    options.tls = tls;
+    return options;
+}
+
+static void a_dtls_session_with_a_connection_id_outlives_the_address_of_this_device(void **state)
+{
+    fixture_t *fixture = *state;
+    enter(peer_namespace);
+    peer_t *peer = start_cid_peer(fixture, "192.0.2.2", NULL);
+    enter(own_namespace);
+    recorder_t *recorder;
+    mcc_connection_t *connection = open_ready(fixture, patient_dtls_options(fixture, peer), &recorder);
+    expect_same(connection, recorder, 40, 1);
+    ip("address flush dev own0");
+    expect_network_down(recorder);
+    /* Without a network the session waits. */
+    expect_no_event(recorder, MCC_EVENT_STATE, 500);
+    ip("address add 192.0.2.9/24 dev own0");
+    expect_ready_again(recorder, milliseconds_now());
+    /* Nobody asked for this ping. */
+    (void)await_event(recorder, MCC_EVENT_PING_ANSWERED);
+    (void)peer_await(peer, "rebound");
+    expect_same(connection, recorder, 400, 2);
+    peer_command(peer, "send 50451234ff7777");
+    assert_int_equal(await_event(recorder, MCC_EVENT_MESSAGE)->message_size, 7);
+    /* The address stays and the interface goes: the session is the same, too. */
+    ip("link set own0 down");
+    expect_network_down(recorder);
+    ip("link set own0 up");
+    await_link("own0");
+    /* At most once in 5 s. */
+    expect_ready_again(recorder, milliseconds_now() + 5000);
+    (void)await_event(recorder, MCC_EVENT_PING_ANSWERED);
+    expect_same(connection, recorder, 40, 3);
+    peer_await_count(peer, "rebound", 2);
+    peer_await_count(peer, "connected ", 1);
+    assert_int_equal(stats_of(connection).connections, 3);
+    assert_int_equal(stats_of(connection).pings_lost, 0);
+    close_connection(connection, recorder);
+    (void)peer_await(peer, "close-notify");
+}
+
+static void a_dtls_session_without_a_connection_id_is_resumed_from_the_next_address(void **state)
+{
+    fixture_t *fixture = *state;
+    enter(peer_namespace);
+    peer_t *peer = start_peer(fixture, "--dtls", "--address", "192.0.2.2", "--certificate", certificate_path(fixture, "server.pem"),
+                              "--key", certificate_path(fixture, "server.key"), NULL);
+    enter(own_namespace);
+    recorder_t *recorder;
+    mcc_connection_t *connection = open_ready(fixture, patient_dtls_options(fixture, peer), &recorder);
+    expect_echo(connection, recorder, 40, 1, false);
+    ip("address flush dev own0");
+    ip("address add 192.0.2.9/24 dev own0");
+    uint64_t told_ms = milliseconds_now();
+    expect_network_down(recorder);
+    expect_ready_again(recorder, told_ms);
+    assert_non_null(strstr(peer_await(peer, "handshake "), " resumed=no"));
+    assert_non_null(strstr(peer_await(peer, "handshake "), " resumed=yes"));
+    expect_echo(connection, recorder, 40, 2, false);
+    close_connection(connection, recorder);
+}
+
 static void every_connection_of_a_context_is_told(void **state)
 {
     fixture_t *fixture = *state;
@@ -391,6 +461,8 @@ int main(int count, char **arguments)
         TEST_WITH(network_setup_driven, a_loop_of_the_program_s_own_is_woken_for_it),
         TEST(datagrams_are_ready_again_when_the_interface_was_down_and_is_up),
         TEST(a_connection_whose_address_is_gone_is_made_anew_from_the_next_one),
+        TEST(a_dtls_session_with_a_connection_id_outlives_the_address_of_this_device),
+        TEST(a_dtls_session_without_a_connection_id_is_resumed_from_the_next_address),
         TEST(every_connection_of_a_context_is_told),
         TEST(a_change_that_leaves_the_address_is_proven_by_a_ping),
         TEST(what_does_not_concern_a_connection_does_not_touch_it),
