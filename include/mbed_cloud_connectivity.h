@@ -561,7 +561,8 @@ typedef struct mcc_connection_options_t {
     // Milliseconds for the connect, over all addresses, 1 to 3600000; 15000 by default.
     uint32_t connect_timeout_ms;
     // Milliseconds for TLS or DTLS and the capabilities of RFC 8323, 1 to 3600000; 30000 by default. DTLS sends again what is not
-    // answered in 1 s, then 2 s, and so on up to 60 s (RFC 6347 section 4.2.4.1).
+    // answered in 1 s, then 2 s, and so on up to 60 s (RFC 6347 section 4.2.4.1), and leaves an address that says nothing after a
+    // quarter of the time while the name has others.
     uint32_t handshake_timeout_ms;
     // TCP's own keepalive: idle seconds before the first probe, 0 (the default: off) to 32767.
     uint32_t tcp_keepalive_idle_s;
