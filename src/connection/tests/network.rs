@@ -334,7 +334,7 @@ impl Network {
                     Output::Connect(link, address) => self.connect(link, address),
                     Output::Secure(link) => self.send_packet(link, true, Content::Flight(1), false),
                     Output::Write(link, bytes) => self.write(link, bytes),
-                    Output::CloseLink(link) => drop(self.flows.remove(&link)),
+                    Output::CloseLink(link) | Output::CarryLink(link) => drop(self.flows.remove(&link)),
                     Output::Deliver(_) | Output::Report(_) | Output::Wait(_) => {}
                 }
             }

@@ -166,6 +166,10 @@ impl Rules {
         };
         let range = range.min(cap);
         assert!(wait <= range, "a wait of {wait:?} after {} failures, {reason:?}", self.failures);
+        if matches!(reason, Status::NetworkDown | Status::NameLookupFailed) {
+            // There was no network to run after.
+            self.hurried = None;
+        }
         self.waits.push((self.failures, wait.as_secs_f64() / range.as_secs_f64()));
         if was_ready && reason == Status::PathSilent && self.settings.keepalive.adaptive.is_none() {
             let patience = match self.settings.keepalive.answer {
