@@ -18,7 +18,8 @@ use rustix::io::Errno;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How often a socket is read before others have their turn: with the size below, some thousand of the shortest messages.
@@ -68,7 +69,7 @@ pub(super) struct Driver {
     /// A DTLS session that goes on at the next link to its peer.
     carried: Option<(SocketAddr, Box<tls::Session>)>,
     /// Kept as long as the lookup is of interest.
-    lookup: Option<Arc<()>>,
+    lookup: Option<LookupWanted>,
     sink: Sink,
     shared: Arc<ConnectionShared>,
     /// The network and what is known of it, as others see them.
@@ -349,10 +350,9 @@ impl Driver {
 
     fn resolve(&mut self, environment: &Environment, lookup: Lookup, name: String, port: u16) {
         log::debug(format_args!("connection {}: looking up {name}", self.id));
-        let wanted = Arc::new(());
-        let waiting =
-            LookupWaiting { wanted: Arc::downgrade(&wanted), inbox: environment.inbox.clone(), id: self.id, lookup };
-        self.lookup = Some(wanted);
+        let wanted = Arc::new(AtomicBool::new(true));
+        let waiting = LookupWaiting { wanted: wanted.clone(), inbox: environment.inbox.clone(), id: self.id, lookup };
+        self.lookup = Some(LookupWanted(wanted));
         resolver::look_up(name, port, Box::new(waiting));
     }
 
@@ -716,8 +716,18 @@ fn send(socket: &Socket, bytes: &[u8], failed: &mut Option<Errno>) -> io::Result
     }
 }
 
+/// Says until it is dropped that a lookup is of interest.
+struct LookupWanted(Arc<AtomicBool>);
+
+impl Drop for LookupWanted {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+        resolver::given_up();
+    }
+}
+
 struct LookupWaiting {
-    wanted: Weak<()>,
+    wanted: Arc<AtomicBool>,
     inbox: Arc<Inbox>,
     id: u64,
     lookup: Lookup,
@@ -725,7 +735,7 @@ struct LookupWaiting {
 
 impl Waiting for LookupWaiting {
     fn is_wanted(&self) -> bool {
-        self.wanted.strong_count() > 0
+        self.wanted.load(Ordering::SeqCst)
     }
 
     fn done(self: Box<Self>, result: Result<Vec<SocketAddr>, Failure>) {

@@ -43,6 +43,8 @@ pub fn begin(name: String, number: impl FnOnce(usize), answer: Answer) -> Result
 pub fn cancel(number: usize) {
     let gate = lock(&PENDING).get(&number).cloned();
     if let Some(gate) = gate {
+        gate.close();
+        resolver::given_up();
         gate.shut();
     }
 }
@@ -53,7 +55,10 @@ pub(super) fn forget_all() -> impl FnOnce() {
     for gate in &gates {
         gate.close();
     }
-    move || gates.iter().for_each(|gate| gate.shut())
+    move || {
+        resolver::given_up();
+        gates.iter().for_each(|gate| gate.shut());
+    }
 }
 
 impl Place {
