@@ -554,7 +554,8 @@ typedef struct mcc_connection_options_t {
     // 14400.
     uint32_t backoff_cap_s;
     // After the peer closed or reset an established connection the first wait is random from 0 to this many milliseconds, so that
-    // a server that restarts is not overrun; 0 to 3600000, 30000 by default.
+    // a server that restarts is not overrun; the range of the following ones is no shorter, until a connection was ready for 60 s. 0 to
+    // 3600000, 30000 by default.
     uint32_t peer_closed_wait_ms;
     // Milliseconds for the lookup of the name, 1 to 3600000; 10000 by default.
     uint32_t resolve_timeout_ms;

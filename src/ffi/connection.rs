@@ -191,7 +191,8 @@ pub struct mcc_connection_options_t {
     /// 14400.
     pub backoff_cap_s: u32,
     /// After the peer closed or reset an established connection the first wait is random from 0 to this many milliseconds, so that
-    /// a server that restarts is not overrun; 0 to 3600000, 30000 by default.
+    /// a server that restarts is not overrun; the range of the following ones is no shorter, until a connection was ready for 60 s. 0 to
+    /// 3600000, 30000 by default.
     pub peer_closed_wait_ms: u32,
     /// Milliseconds for the lookup of the name, 1 to 3600000; 10000 by default.
     pub resolve_timeout_ms: u32,
