@@ -12,7 +12,7 @@ C
 project 'find_package(PkgConfig REQUIRED)' \
     'pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)' \
     'set_target_properties(application PROPERTIES C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF)' \
-    "target_sources(application PRIVATE \"$SOURCE/c-tests/pal_support.c\" \"$SOURCE/c-tests/support.c\")" \
+    "target_sources(application PRIVATE \"$SOURCE/c-tests/pal_support.c\" \"$SOURCE/c-tests/resolver.c\" \"$SOURCE/c-tests/support.c\")" \
     "target_include_directories(application PRIVATE . \"$SOURCE/c-tests\")" \
     'target_compile_options(application PRIVATE -Wall -Wextra -Wpedantic -Werror -g)' \
     'target_compile_definitions(application PRIVATE MCC_TEST_PEER="" MCC_TEST_CERTIFICATES="" MCC_TEST_PEERS_DIRECTORY="")' \
