@@ -185,7 +185,7 @@ static void threads_that_hang_have_a_bound_and_who_waits_beyond_it_has_a_deadlin
 static void who_looks_up_the_same_host_at_once_shares_the_answer(void **state)
 {
     fixture_t *fixture = *state;
-    enum { MANY = 100 };
+    enum { MANY = 40 };
     recorder_t *recorders[MANY], *last;
     peer_t *peers[] = {start_peer(fixture, "--tcp", NULL), start_peer(fixture, "--tcp", NULL)};
     hang();
