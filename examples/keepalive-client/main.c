@@ -36,6 +36,7 @@ typedef struct {
     const char *uri;
     mcc_connection_options_t connection;
     mcc_tls_options_t tls;
+    const char *state_file; /* NULL: none */
     bool until_recovered;
     bool verbose;
     unsigned long limit_s; /* 0: none */
@@ -46,6 +47,12 @@ typedef struct {
     bool closed;
     step_t step;
 } client_t;
+
+/* What the state file holds. */
+typedef struct {
+    uint8_t bytes[MCC_KEEPALIVE_STATE_MAX_SIZE];
+    size_t size;
+} path_state_t;
 
 static volatile sig_atomic_t interrupted;
 
@@ -208,6 +215,8 @@ static void print_usage(FILE *out)
                  "  --no-name-check       take any name of the CA's certificates\n"
                  "  --udp                 coap:// over UDP, coaps:// over DTLS\n"
                  "  --interval SECONDS    keepalive interval, instead of the one compiled in; `off` for none\n"
+                 "  --adaptive[=FILE]     look for the longest interval that the path bears, instead of --interval; what was found out is\n"
+                 "                        read from the file, if it is there, and written to it whenever there is more\n"
                  "  --answer-within MS    how long the answer to a ping may take\n"
                  "  --limit SECONDS       end after this time\n"
                  "  --until-recovered     end, with success, once a ping was answered, the path was lost, waited for and connected\n"
@@ -271,8 +280,8 @@ static const uint8_t *read_hexadecimal(const char *option, const char *text, siz
 static void read_arguments(int count, char **arguments, settings_t *settings)
 {
     /* Those up to NO_NAME_CHECK are about TLS. */
-    enum { CA = 256, CRL, CERTIFICATE, KEY, PSK_IDENTITY, PSK, SERVER_NAME, NO_NAME_CHECK, UDP, INTERVAL, ANSWER_WITHIN, LIMIT,
-           UNTIL_RECOVERED, VERBOSE, HELP };
+    enum { CA = 256, CRL, CERTIFICATE, KEY, PSK_IDENTITY, PSK, SERVER_NAME, NO_NAME_CHECK, UDP, INTERVAL, ADAPTIVE, ANSWER_WITHIN,
+           LIMIT, UNTIL_RECOVERED, VERBOSE, HELP };
     static const struct option options[] = {
         {"ca", required_argument, NULL, CA},
         {"crl", required_argument, NULL, CRL},
@@ -284,6 +293,7 @@ static void read_arguments(int count, char **arguments, settings_t *settings)
         {"no-name-check", no_argument, NULL, NO_NAME_CHECK},
         {"udp", no_argument, NULL, UDP},
         {"interval", required_argument, NULL, INTERVAL},
+        {"adaptive", optional_argument, NULL, ADAPTIVE},
         {"answer-within", required_argument, NULL, ANSWER_WITHIN},
         {"limit", required_argument, NULL, LIMIT},
         {"until-recovered", no_argument, NULL, UNTIL_RECOVERED},
@@ -328,6 +338,10 @@ static void read_arguments(int count, char **arguments, settings_t *settings)
             settings->connection.keepalive_interval_s =
                 strcmp(optarg, "off") == 0 ? MCC_KEEPALIVE_OFF : (uint32_t)read_number("--interval", optarg);
             break;
+        case ADAPTIVE:
+            settings->connection.keepalive_adaptive = 1;
+            settings->state_file = optarg;
+            break;
         case ANSWER_WITHIN:
             settings->connection.keepalive_timeout_ms = (uint32_t)read_number("--answer-within", optarg);
             break;
@@ -357,6 +371,47 @@ static void read_arguments(int count, char **arguments, settings_t *settings)
     if (tls_given) {
         settings->connection.tls = tls;
     }
+}
+
+/* ---- what the path bears ---- */
+
+/* Reads what an earlier run has found out. There is nothing in the first one. */
+static void read_state(const char *path, path_state_t *held)
+{
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL) {
+        if (errno != ENOENT) {
+            give_up(path, strerror(errno));
+        }
+        return;
+    }
+    held->size = fread(held->bytes, 1, sizeof held->bytes, file);
+    fclose(file);
+    printf("read what the path bears: %zu bytes of %s\n", held->size, path);
+}
+
+/* Writes what was found out, if the file does not hold it. Under another name first: a run that is cut off leaves the old file. */
+static void keep_state(const mcc_connection_t *connection, const char *path, path_state_t *held)
+{
+    path_state_t now;
+    if (mcc_connection_keepalive_state(connection, now.bytes, sizeof now.bytes, &now.size) != MCC_OK ||
+        (now.size == held->size && memcmp(now.bytes, held->bytes, now.size) == 0)) {
+        return;
+    }
+    char other[4096];
+    int length = snprintf(other, sizeof other, "%s.new", path);
+    if (length < 0 || (size_t)length >= sizeof other) {
+        give_up(path, "is too long a name");
+    }
+    FILE *file = fopen(other, "wbe");
+    bool whole = file != NULL && fwrite(now.bytes, 1, now.size, file) == now.size;
+    if (file == NULL || fclose(file) != 0 || !whole || rename(other, path) != 0) {
+        give_up(path, strerror(errno));
+    }
+    *held = now;
+    print_time();
+    printf("kept what the path bears: %zu bytes in %s\n", now.size, path);
+    fflush(stdout);
 }
 
 /* ---- the loop ---- */
@@ -415,8 +470,20 @@ int main(int count, char **arguments)
     settings.connection.uri = settings.uri;
     settings.connection.callback = event_came;
     settings.connection.argument = &client;
+    path_state_t kept = {.size = 0};
+    if (settings.state_file != NULL) {
+        read_state(settings.state_file, &kept);
+        settings.connection.keepalive_state = kept.size > 0 ? kept.bytes : NULL;
+        settings.connection.keepalive_state_size = kept.size;
+    }
     mcc_connection_t *connection;
     status = mcc_connection_open(context, &settings.connection, &connection);
+    if (status == MCC_ERR_KEEPALIVE_STATE_INVALID) {
+        printf("%s: %s\n", settings.state_file, mcc_status_text(status));
+        settings.connection.keepalive_state = NULL;
+        settings.connection.keepalive_state_size = 0;
+        status = mcc_connection_open(context, &settings.connection, &connection);
+    }
     if (status != MCC_OK) {
         give_up(mcc_status_name(status), mcc_status_text(status));
     }
@@ -427,6 +494,9 @@ int main(int count, char **arguments)
     uint64_t until = settings.limit_s == 0 ? UINT64_MAX : milliseconds_now() + settings.limit_s * 1000;
     while (!interrupted && milliseconds_now() < until && !(settings.until_recovered && client.step == STEP_PING_ANSWERED_AGAIN)) {
         (void)run_once(context, until, &while_waiting);
+        if (settings.state_file != NULL) {
+            keep_state(connection, settings.state_file, &kept);
+        }
     }
 
     mcc_connection_stats_t stats = MCC_CONNECTION_STATS_INIT;
@@ -435,6 +505,10 @@ int main(int count, char **arguments)
         printf("connections %llu of %llu attempts, pings %llu, answered %llu, lost %llu\n", (unsigned long long)stats.connections,
                (unsigned long long)stats.attempts, (unsigned long long)stats.pings_sent, (unsigned long long)stats.pings_answered,
                (unsigned long long)stats.pings_lost);
+        if (settings.connection.keepalive_adaptive != 0) {
+            print_time();
+            printf("keepalive interval now: %.3f s\n", (double)stats.keepalive_interval_ms / 1000);
+        }
     }
     mcc_connection_close(connection);
     until = milliseconds_now() + CLOSE_WITHIN_MS;
