@@ -29,6 +29,8 @@
  */
 
 #define _GNU_SOURCE
+#include "commands.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -619,27 +621,6 @@ static void run_command(char *line)
     printf("done %.*s\n", (int)length, line);
 }
 
-/* Reads the commands that came in; false at the end. */
-static bool read_commands(void)
-{
-    static char held[2 * MAXIMUM_MESSAGE];
-    static size_t held_size;
-    ssize_t size = read(STDIN_FILENO, held + held_size, sizeof held - held_size - 1);
-    if (size <= 0) {
-        return size < 0 && errno == EINTR;
-    }
-    held_size += (size_t)size;
-    char *end;
-    while ((end = memchr(held, '\n', held_size)) != NULL) {
-        *end = '\0';
-        run_command(held);
-        size_t used = (size_t)(end + 1 - held);
-        held_size -= used;
-        memmove(held, held + used, held_size);
-    }
-    return true;
-}
-
 /* ---- start ---- */
 
 static unsigned int find_psk(SSL *tls, const char *identity, unsigned char *key, unsigned int room)
@@ -792,7 +773,7 @@ int main(int count, char **arguments)
                 }
             }
         }
-        if (entries[0].revents != 0 && !read_commands()) {
+        if (entries[0].revents != 0 && !read_commands(run_command)) {
             return 0;
         }
     }

@@ -61,6 +61,8 @@
 #define _GNU_SOURCE
 /* The state of the handshake is public in 2.28 and behind this in 3.6. */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS
+#include "commands.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <mbedtls/ctr_drbg.h>
@@ -94,7 +96,7 @@ enum { DEFAULT_CID_LENGTH = 8, MAXIMUM_CID_LENGTH = MBEDTLS_SSL_CID_IN_LEN_MAX, 
 enum { DEFAULT_CID_LENGTH = 0, MAXIMUM_CID_LENGTH = 0 };
 #endif
 
-enum { MAXIMUM_SESSIONS = 1024, MAXIMUM_SUITES = 32, MAXIMUM_COMMAND = 4 << 20, WRITE_TIMEOUT_MS = 10000 };
+enum { MAXIMUM_SESSIONS = 1024, MAXIMUM_SUITES = 32, WRITE_TIMEOUT_MS = 10000 };
 enum { RECORD_SIZE = 16384, DATAGRAM_SIZE = 65535 };
 enum { TLS_HEADER_SIZE = 5, DTLS_HEADER_SIZE = 13, DTLS_CID_OFFSET = 11, TLS12_CID_RECORD = 25, CLIENT_HELLO = 1 };
 enum { MASTER_SECRET_SIZE = 48, MAXIMUM_KEY_BLOCK = 256, RANDOM_SIZE = 32 };
@@ -1063,27 +1065,6 @@ static void run_command(char *line)
     printf("done %s\n", line);
 }
 
-/* Reads the commands that came in; false at the end. */
-static bool read_commands(void)
-{
-    static char held[MAXIMUM_COMMAND];
-    static size_t held_size;
-    ssize_t size = read(STDIN_FILENO, held + held_size, sizeof held - held_size);
-    if (size <= 0) {
-        return size < 0 && errno == EINTR;
-    }
-    held_size += (size_t)size;
-    char *end;
-    while ((end = memchr(held, '\n', held_size)) != NULL) {
-        *end = '\0';
-        run_command(held);
-        size_t used = (size_t)(end + 1 - held);
-        held_size -= used;
-        memmove(held, held + used, held_size);
-    }
-    return true;
-}
-
 /* ---- start ---- */
 
 static void check(int code, const char *what)
@@ -1442,7 +1423,7 @@ int main(int count, char **arguments)
             }
         }
         free_ended_sessions();
-        if (entries[0].revents != 0 && !read_commands()) {
+        if (entries[0].revents != 0 && !read_commands(run_command)) {
             return 0;
         }
     }
