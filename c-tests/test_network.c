@@ -1,29 +1,24 @@
 /* Connections on a network of their own: links that go down and up, addresses that change, and a system that tells nothing.
  *
- * Each test has two network namespaces: the library lives in the one that this program calls its own, and speaks to a peer in the other
- * over a veth pair, own0 and peer0. Neither has a name: they are held by descriptors, and gone with them, whatever ends the program.
+ * Each test has two network namespaces (namespaces.h), which a veth pair connects: own0 in the library's, peer0 in the other.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 
 #define _GNU_SOURCE
+#include "namespaces.h"
 #include "support.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
-#include <net/if.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* How long a connection may take to be ready again after the system told that there is a network. */
@@ -31,63 +26,9 @@ enum { READY_AGAIN_MS = 3000 };
 
 /* ---- namespaces ---- */
 
-static int original_namespace = -1;
-static int own_namespace = -1;
-static int peer_namespace = -1;
-
-static void enter(int namespace)
-{
-    assert_int_equal(setns(namespace, CLONE_NEWNET), 0);
-}
-
-/* Runs `ip` of iproute2 in the library's namespace. */
-static void __attribute__((format(printf, 1, 2))) ip(const char *format, ...)
-{
-    char command[300] = "ip ";
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(command + 3, sizeof command - 3, format, arguments);
-    va_end(arguments);
-    assert_in_range(length, 1, sizeof command - 4);
-    int status = system(command);
-    if (status != 0) {
-        print_error("%s ended with %d\n", command, WEXITSTATUS(status));
-    }
-    assert_int_equal(status, 0);
-}
-
-static bool has_link(const char *interface)
-{
-    struct ifreq request;
-    memset(&request, 0, sizeof request);
-    memcpy(request.ifr_name, interface, strlen(interface));
-    int file = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    assert_true(file >= 0);
-    bool has = ioctl(file, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) && (request.ifr_flags & IFF_RUNNING);
-    close(file);
-    return has;
-}
-
-/* The system gives an interface its link a moment after both ends are up; until then it drops what is sent. */
-static void await_link(const char *interface)
-{
-    uint64_t until = milliseconds_now() + SOON_MS;
-    while (!has_link(interface) && milliseconds_now() < until) {
-        sleep_ms(2);
-    }
-    assert_true(has_link(interface));
-}
-
-static int open_namespace(void)
-{
-    return unshare(CLONE_NEWNET) == 0 ? open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC) : -1;
-}
-
 static int make_network(void)
 {
-    peer_namespace = open_namespace();
-    own_namespace = open_namespace();
-    if (peer_namespace < 0 || own_namespace < 0) {
+    if (!make_namespaces()) {
         return -1;
     }
     ip("link set lo up");
@@ -118,9 +59,7 @@ static int network_setup_driven(void **state)
 static int network_teardown(void **state)
 {
     int result = teardown(state);
-    close(own_namespace);
-    close(peer_namespace);
-    return setns(original_namespace, CLONE_NEWNET) == 0 ? result : -1;
+    return end_namespaces() ? result : -1;
 }
 
 static peer_t *start_far_peer(fixture_t *fixture, const char *transport)
@@ -432,26 +371,9 @@ static void without_permission_for_netlink_connections_work_all_the_same(void **
 
 /* ---- the main ---- */
 
-enum { SKIPPED = 77 };
-
 int main(int count, char **arguments)
 {
-    if (geteuid() != 0) {
-        print_message("network namespaces of its own need root: skipped\n");
-        return SKIPPED;
-    }
-    /* Where `ip` is, though not always in root's path. */
-    char path[4096];
-    const char *before = getenv("PATH");
-    snprintf(path, sizeof path, "%s:/usr/sbin:/sbin", before != NULL ? before : "/usr/bin:/bin");
-    setenv("PATH", path, 1);
-    if (system("ip -V >/dev/null 2>&1") != 0) {
-        print_message("there is no `ip` of iproute2: skipped\n");
-        return SKIPPED;
-    }
-    original_namespace = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-    if (original_namespace < 0 || unshare(CLONE_NEWNET) != 0) {
-        print_message("no namespace can be made (%s): skipped\n", strerror(errno));
+    if (!leave_the_system(0)) {
         return SKIPPED;
     }
 #define TEST_WITH(setup, name) cmocka_unit_test_setup_teardown(name, setup, network_teardown)

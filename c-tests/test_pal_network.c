@@ -1,12 +1,12 @@
 /* The PAL on networks of its own: links that go up and down, hosts that cannot be reached, addresses that mean something on one link only.
  *
- * Each test has two network namespaces. The layer lives in the one that this program calls its own, and speaks to the other over a veth
- * pair, own0 and peer0. Neither has a name: they are held by descriptors, and gone with them, whatever ends the program.
+ * Each test has two network namespaces (namespaces.h), which a veth pair connects: own0 in the layer's, peer0 in the other.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 
 #define _GNU_SOURCE
+#include "namespaces.h"
 #include "pal_support.h"
 
 #include <arpa/inet.h>
@@ -24,53 +24,10 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 /* ---- namespaces ---- */
-
-static int original_namespace = -1;
-static int own_namespace = -1;
-static int peer_namespace = -1;
-
-/* Only this thread changes: the layer's own stays where it was started. */
-static void enter(int namespace)
-{
-    assert_int_equal(setns(namespace, CLONE_NEWNET), 0);
-}
-
-static void run(const char *format, va_list arguments)
-{
-    char command[300] = "ip ";
-    int length = vsnprintf(command + 3, sizeof command - 3, format, arguments);
-    assert_in_range(length, 1, sizeof command - 4);
-    int status = system(command);
-    if (status != 0) {
-        print_error("%s ended with %d\n", command, WEXITSTATUS(status));
-    }
-    assert_int_equal(status, 0);
-}
-
-/* Runs `ip` of iproute2 in the layer's namespace, */
-static void __attribute__((format(printf, 1, 2))) ip(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    run(format, arguments);
-    va_end(arguments);
-}
-
-/* and in the other. */
-static void __attribute__((format(printf, 1, 2))) peer_ip(const char *format, ...)
-{
-    enter(peer_namespace);
-    va_list arguments;
-    va_start(arguments, format);
-    run(format, arguments);
-    va_end(arguments);
-    enter(own_namespace);
-}
 
 /* Writes a setting of the namespace that this thread is in. */
 static void set(const char *name, const char *value)
@@ -101,26 +58,6 @@ static struct ifreq request_for(const char *interface)
     assert_in_range(strlen(interface), 1, sizeof request.ifr_name - 1);
     memcpy(request.ifr_name, interface, strlen(interface));
     return request;
-}
-
-static bool has_link(const char *interface)
-{
-    struct ifreq request = request_for(interface);
-    int file = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    assert_true(file >= 0);
-    bool has = ioctl(file, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) && (request.ifr_flags & IFF_RUNNING);
-    close(file);
-    return has;
-}
-
-/* The system gives an interface its link a moment after both ends are up; until then it drops what is sent. */
-static void await_link(const char *interface)
-{
-    uint64_t until = milliseconds_now() + SOON_MS;
-    while (!has_link(interface) && milliseconds_now() < until) {
-        sleep_ms(2);
-    }
-    assert_true(has_link(interface));
 }
 
 static unsigned peer_index_of(const char *interface)
@@ -220,15 +157,7 @@ static palSocket_t make_peer_socket(palSocketType_t type, calls_t *calls, const 
 
 static int network_setup_without_addresses(void **state)
 {
-    if (unshare(CLONE_NEWNET) != 0) {
-        return -1;
-    }
-    peer_namespace = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-    if (peer_namespace < 0 || unshare(CLONE_NEWNET) != 0) {
-        return -1;
-    }
-    own_namespace = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-    if (own_namespace < 0) {
+    if (!make_namespaces()) {
         return -1;
     }
     /* Addresses are those that a test gives, and can be used at once. */
@@ -265,9 +194,7 @@ static int network_teardown(void **state)
     pal_unregisterNetworkInterface(0);
     mcc_pal_enable_connection_status(false);
     int result = pal_teardown(state);
-    close(own_namespace);
-    close(peer_namespace);
-    return setns(original_namespace, CLONE_NEWNET) == 0 ? result : -1;
+    return end_namespaces() ? result : -1;
 }
 
 /* ---- link-local addresses ---- */
@@ -1934,26 +1861,13 @@ static bool make_names(void)
     return umount2("/mnt", MNT_DETACH) == 0;
 }
 
-enum { SKIPPED = 77 };
-
 int main(int count, char **arguments)
 {
-    if (geteuid() != 0) {
-        print_message("network namespaces of its own need root: skipped\n");
+    if (!leave_the_system(CLONE_NEWNS)) {
         return SKIPPED;
     }
-    /* Where `ip` is, though not always in root's path. */
-    char path[4096];
-    const char *before = getenv("PATH");
-    snprintf(path, sizeof path, "%s:/usr/sbin:/sbin", before != NULL ? before : "/usr/bin:/bin");
-    setenv("PATH", path, 1);
-    if (system("ip -V >/dev/null 2>&1") != 0) {
-        print_message("there is no `ip` of iproute2: skipped\n");
-        return SKIPPED;
-    }
-    original_namespace = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-    if (original_namespace < 0 || unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 || !make_names()) {
-        print_message("no namespace can be made (%s): skipped\n", strerror(errno));
+    if (!make_names()) {
+        print_message("no names of its own can be made (%s): skipped\n", strerror(errno));
         return SKIPPED;
     }
 #define TEST_WITH(setup, name) cmocka_unit_test_setup_teardown(name, setup, network_teardown)
