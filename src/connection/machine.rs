@@ -48,8 +48,8 @@ pub struct Connection {
     /// Attempts since the latest connection was lost.
     attempts_since_loss: u32,
     network: Option<Network>,
-    /// The network changed under the connection, and nothing has come in since.
-    shaken: bool,
+    /// This device is in no network, as far as the system told.
+    networkless: bool,
     /// When a change of the network last cut a wait short.
     hurried: Option<Duration>,
     /// The port that worked last, that of this attempt, and the addresses for the other one if it has not had its turn.
@@ -123,7 +123,7 @@ impl Connection {
             next_number: 1,
             attempts_since_loss: 0,
             network: None,
-            shaken: false,
+            networkless: false,
             hurried: None,
             worked_port: settings.port,
             port: settings.port,
@@ -418,7 +418,6 @@ impl Connection {
 
     fn ready(&mut self, now: Duration, link: Link) {
         self.phase = Phase::Ready { link, since: now };
-        self.shaken = false;
         self.statistics.connections += 1;
         self.keepalive.restart(now, self.attempts_since_loss == 1);
         self.worked_port = self.port;
@@ -547,7 +546,6 @@ impl Connection {
     // Receiving.
 
     fn received(&mut self, now: Duration, which: Link, mut bytes: &[u8], end_of_unit: bool) {
-        self.shaken &= self.link() != Some(which);
         while self.link() == Some(which) {
             match self.decoder.decode(&mut bytes, end_of_unit) {
                 Ok(None) => return,
@@ -748,30 +746,32 @@ impl Connection {
     }
 
     fn network_changed(&mut self, now: Duration, network: Option<Network>) {
+        self.networkless = network.is_none();
+        // It may have changed under the connection: better to know, and soon.
+        if matches!(self.phase, Phase::Ready { .. }) {
+            self.keepalive.shake(now);
+        }
         if let Some(other) = network.filter(|network| self.network != Some(*network)) {
             self.settings.networks = self.networks();
             self.network = Some(other);
             self.keepalive.set_knowledge(self.settings.networks.get(other));
         }
-        match &mut self.phase {
-            Phase::Waiting { until } => {
-                // Without a network there is nothing to try, and the next one would be kept waiting for it.
-                if network.is_none() {
-                    return;
-                }
-                let earliest = self.hurried.map_or(now, |hurried| now.max(hurried.saturating_add(HURRY)));
-                if earliest < *until {
-                    *until = earliest;
-                    self.hurried = Some(earliest);
-                }
-            }
-            // It may have changed under the connection: better to know.
-            Phase::Ready { .. } => {
-                self.shaken = true;
-                self.keepalive.ping();
-            }
-            _ => {}
+        let Phase::Waiting { until: planned } = self.phase else { return };
+        // Without a network there is nothing to try, and the next one would be kept waiting for it.
+        if network.is_none() {
+            return;
         }
+        let until = self.hurry(now, planned);
+        self.phase = Phase::Waiting { until };
+    }
+
+    /// When the next attempt is to be after a change of the network, where it was planned for this time.
+    fn hurry(&mut self, now: Duration, planned: Duration) -> Duration {
+        let earliest = self.hurried.map_or(now, |hurried| now.max(hurried.saturating_add(HURRY)));
+        if earliest < planned {
+            self.hurried = Some(earliest);
+        }
+        earliest.min(planned)
     }
 
     /// The attempt or the connection is over; the next attempt comes after the backoff, and not before `hold_off` is over.
@@ -788,7 +788,7 @@ impl Connection {
         let established = self.close_links(now, if carry { Output::CarryLink } else { Output::CloseLink });
         if established {
             self.attempts_since_loss = 0;
-            if self.shaken || network_down {
+            if self.keepalive.is_shaken() || network_down {
                 self.keepalive.acquit_path();
             }
         } else if failure.status.class() == Class::NetworkDown || failure.status == Status::NameLookupFailed {
@@ -798,7 +798,11 @@ impl Connection {
         self.settle_messages(failure, proving);
         let peer_closed = established && failure.status.class() == Class::ClosedByPeer;
         let hold_off = hold_off.min(self.settings.backoff.cap);
-        let wait = self.backoff.next(peer_closed, &mut self.random).max(hold_off);
+        let mut wait = self.backoff.next(peer_closed, &mut self.random).max(hold_off);
+        if established && self.keepalive.is_shaken() && !self.networkless && failure.status == Status::PathSilent {
+            // It died of a change of the network.
+            wait = self.hurry(now, now.saturating_add(wait)) - now;
+        }
         self.phase = Phase::Waiting { until: now.saturating_add(wait) };
         self.statistics.state = State::Waiting;
         self.outputs.push_back(Output::Report(Report::State {

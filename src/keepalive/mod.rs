@@ -22,6 +22,9 @@ pub const DATAGRAM_INTERVAL: Duration = Duration::from_secs(25);
 /// part of the time that answers have: a loss is likely, and until it is noticed the device cannot be reached.
 const TRIAL_ROUND_TRIPS: u32 = 4;
 const TRIAL_DIVISOR: u32 = 6;
+/// Where the network changed under a reliable transport, a ping has this long at least: TCP repeats what is lost after 1 s, or earlier
+/// (RFC 6298 section 2).
+const SHAKEN_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How a keepalive works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +91,8 @@ pub struct Keepalive {
     unanswered: Option<(u16, Duration)>,
     /// The longest round trip of this path.
     round_trip: Option<Duration>,
+    /// The network changed, and nothing has come in since that proves the path: how long an answer over a reliable transport has now.
+    shaken: Option<Duration>,
     next_message_id: u16,
 }
 
@@ -119,6 +124,7 @@ impl Keepalive {
             ping: Ping::Idle,
             unanswered: None,
             round_trip: None,
+            shaken: None,
             next_message_id,
         };
         keepalive.draw();
@@ -136,6 +142,7 @@ impl Keepalive {
         self.last_received = now;
         self.ping = Ping::Idle;
         self.unanswered = None;
+        self.shaken = None;
         self.draw();
     }
 
@@ -150,6 +157,7 @@ impl Keepalive {
         if evidence == Evidence::None || matches!(self.ping, Ping::Lost { .. }) {
             return None;
         }
+        self.shaken = None;
         let borne = match self.ping {
             // Any valid message that comes in while a ping is outstanding proves the path; its answer may still come, for its time.
             Ping::Outstanding { silence, .. } => {
@@ -258,6 +266,24 @@ impl Keepalive {
         idle
     }
 
+    /// The network changed under the path: asks for a ping now, whose answer has less time than others where the transport is
+    /// reliable. Call it before [`Self::set_knowledge`], which forgets how long answers take.
+    pub fn shake(&mut self, now: Duration) {
+        let now = self.at(now);
+        let usual = self.round_trip.unwrap_or_default().saturating_mul(TRIAL_ROUND_TRIPS);
+        let patience = usual.max(SHAKEN_PATIENCE);
+        self.shaken = Some(patience);
+        if let (Ping::Outstanding { deadline, .. }, Answer::Within(_)) = (&mut self.ping, self.settings.answer) {
+            *deadline = (*deadline).min(now.saturating_add(patience));
+        }
+        self.ping();
+    }
+
+    /// Whether the network changed and nothing has come in since that proves the path.
+    pub fn is_shaken(&self) -> bool {
+        self.shaken.is_some()
+    }
+
     /// Changes the interval, which is fixed from then on; it counts from the latest traffic.
     pub fn set_interval(&mut self, interval: Option<Duration>) {
         self.settings.interval = interval;
@@ -342,6 +368,9 @@ impl Keepalive {
 
     /// How long the answer to a ping after this silence is awaited.
     fn patience(&self, timeout: Duration, silence: Duration) -> Duration {
+        if let Some(patience) = self.shaken {
+            return patience.min(timeout);
+        }
         match (&self.adaptive, self.round_trip) {
             (Some(adaptive), Some(round_trip)) if silence > adaptive.safe() => {
                 round_trip.saturating_mul(TRIAL_ROUND_TRIPS).max(timeout / TRIAL_DIVISOR).min(timeout)

@@ -7,7 +7,6 @@ use crate::server::{PORT, Server, answer_and_echo};
 use crate::{Test, tests};
 use mbed_cloud_connectivity::connection::{Report, State};
 use mbed_cloud_connectivity::error::{Class, Status};
-use mbed_cloud_connectivity::keepalive;
 use mbed_cloud_connectivity::net::context::ConnectionSettings;
 use std::time::{Duration, Instant};
 
@@ -102,10 +101,7 @@ fn a_new_address_gets_a_new_connection(network: &Network) {
 fn another_default_route_gets_a_new_connection_where_the_old_one_is_dead(network: &Network) {
     network.device.ip(&["link set eth1 up"]);
     let _server = Server::start(&network.server, PORT, answer_and_echo);
-    let client = ready_client(|settings| {
-        settings.core.keepalive.answer = keepalive::Answer::Within(Duration::from_secs(1));
-        settings.core.backoff.base = Duration::from_millis(100);
-    });
+    let client = ready_client(only_by_the_kernel_s_word);
     // The old way is dead without a word, and the new one takes the addresses of its own network only.
     network.firewall("--insert FORWARD --in-interface lan0 --jump DROP");
     network.firewall("--insert FORWARD --in-interface lan1 --source 192.0.2.0/24 --jump DROP");

@@ -222,6 +222,9 @@ impl Network {
     /// Something that the application or the system says.
     pub fn input(&mut self, input: Input<'_>) {
         self.rules.inputs += 1;
+        if let Input::NetworkChanged(network) = &input {
+            self.rules.shake(self.bench.now, network.is_none());
+        }
         self.bench.input(input);
         self.carry_out();
     }

@@ -22,6 +22,9 @@ pub struct Rules {
     /// When the latest message came through that proves the path, and the longest interval in force since then.
     heard: Duration,
     interval: Option<Duration>,
+    /// When the network last changed.
+    shaken: Option<Duration>,
+    networkless: bool,
     /// The failures in a row, by the contract, and whether the peer closed the connection with which they began.
     failures: u32,
     in_a_crowd: bool,
@@ -51,6 +54,8 @@ impl Rules {
             since: Duration::ZERO,
             heard: Duration::ZERO,
             interval: settings.keepalive.interval,
+            shaken: None,
+            networkless: false,
             failures: 0,
             in_a_crowd: false,
             due: Duration::MAX,
@@ -71,6 +76,12 @@ impl Rules {
     pub fn hear(&mut self, now: Duration) {
         self.heard = now;
         self.interval = None;
+    }
+
+    /// The network changed.
+    pub fn shake(&mut self, now: Duration, networkless: bool) {
+        self.shaken = Some(now);
+        self.networkless = networkless;
     }
 
     /// The core says that it has nothing to do before its deadline.
@@ -165,14 +176,26 @@ impl Rules {
             (true, _) => doubled.max(peer_closed),
         };
         let range = range.min(cap);
+        let shaken = was_ready && self.shaken.is_some_and(|shaken| shaken > self.heard);
         assert!(wait <= range, "a wait of {wait:?} after {} failures, {reason:?}", self.failures);
         if matches!(reason, Status::NetworkDown | Status::NameLookupFailed) {
             // There was no network to run after.
             self.hurried = None;
         }
-        self.waits.push((self.failures, wait.as_secs_f64() / range.as_secs_f64()));
+        if shaken && !self.networkless && reason == Status::PathSilent {
+            let earliest = self.hurried.map_or(now, |hurried| now.max(hurried + HURRY));
+            assert!(now + wait <= earliest, "a path that died of a change of the network is made anew at once");
+            // It was cut short, and says nothing about its range.
+            if now + wait == earliest {
+                self.hurried = Some(earliest);
+            }
+        } else {
+            self.waits.push((self.failures, wait.as_secs_f64() / range.as_secs_f64()));
+        }
         if was_ready && reason == Status::PathSilent && self.settings.keepalive.adaptive.is_none() {
             let patience = match self.settings.keepalive.answer {
+                // RFC 6298 section 2: TCP repeats what is lost within 1 s.
+                Answer::Within(timeout) if shaken => seconds(2).min(timeout),
                 Answer::Within(timeout) => timeout,
                 // RFC 7252 section 4.2: 2 s, doubled four times.
                 Answer::Retransmitted => seconds(62),
