@@ -40,6 +40,7 @@ static const struct {
     {"strange-local.test", 0, {"?", "127.0.0.1"}},
     {"nothing.test", 0, {0}},
     {"no-name.test", EAI_NONAME, {0}},
+    {"hang-no-name.test", EAI_NONAME, {0}},
     {"no-data.test", EAI_NODATA, {0}},
     {"again.test", EAI_AGAIN, {0}},
     {"fail.test", EAI_FAIL, {0}},

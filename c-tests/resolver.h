@@ -1,6 +1,6 @@
 /* A resolver of the test's own, which the library calls in place of the system's. It knows the names in `.test`, and hands all others on.
  *
- * `hang-NUMBER.test` hangs while hang() says so, `slow-NUMBER.test` takes some turns; both then have the address 198.51.0.NUMBER.
+ * Names with `hang` hang while hang() says so, those with `slow` take some turns; with a number they then have the address 198.51.0.NUMBER.
  * `many.test` and `many-local.test` have MANY_ADDRESSES. What the others have is listed in resolver.c.
  *
  * SPDX-License-Identifier: Apache-2.0
