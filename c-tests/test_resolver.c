@@ -25,6 +25,14 @@ static void close_when_it_waits(void *argument, const mcc_event_t *event)
     }
 }
 
+/* Opens a connection that tries once: the wait is one that no test lives to see the end of, and the connection is closed in it. */
+static mcc_connection_t *open_for_one_attempt(fixture_t *fixture, mcc_connection_options_t options, recorder_t **recorder)
+{
+    options.backoff_base_ms = 3600000;
+    options.backoff_cap_s = 4294967;
+    return open_reacting(fixture, options, recorder, close_when_it_waits, NULL);
+}
+
 /* Opens connections to `hang-NUMBER.test`, numbered from `first`, that try once. */
 static void open_hanging(fixture_t *fixture, unsigned first, unsigned count, uint32_t resolve_timeout_ms,
                          mcc_connection_t **connections, recorder_t **recorders)
@@ -32,7 +40,7 @@ static void open_hanging(fixture_t *fixture, unsigned first, unsigned count, uin
     for (unsigned index = 0; index < count; index++) {
         mcc_connection_options_t options = options_for(fixture, "coap://hang-%u.test", first + index);
         options.resolve_timeout_ms = resolve_timeout_ms;
-        connections[index] = open_reacting(fixture, options, &recorders[index], close_when_it_waits, NULL);
+        connections[index] = open_for_one_attempt(fixture, options, &recorders[index]);
     }
 }
 
@@ -194,7 +202,7 @@ static void who_looks_up_the_same_host_at_once_shares_the_answer(void **state)
         (void)await_state(recorders[index], MCC_STATE_RESOLVING);
     }
     /* Its own lookup comes after theirs: they wait all. It tries once. */
-    (void)open_reacting(fixture, options_by_name(fixture, "hang-no-name.test", peers[0]), &last, close_when_it_waits, NULL);
+    (void)open_for_one_attempt(fixture, options_by_name(fixture, "hang-no-name.test", peers[0]), &last);
     await_hung(2);
     hang_no_more();
     for (unsigned index = 0; index < MANY; index++) {
@@ -262,7 +270,7 @@ static void what_the_resolver_says_is_the_reason(void **state)
     for (size_t index = 0; index < sizeof answers / sizeof *answers; index++) {
         recorder_t *recorder;
         mcc_connection_options_t options = options_for(fixture, "coap://%s:%u", answers[index].name, free_port());
-        (void)open_reacting(fixture, options, &recorder, close_when_it_waits, NULL);
+        (void)open_for_one_attempt(fixture, options, &recorder);
         const record_t *waiting = await_state(recorder, MCC_STATE_WAITING);
         print_message("    %s: %s\n", answers[index].name, mcc_status_name(waiting->reason));
         assert_status(waiting->reason, answers[index].reason);
