@@ -6,6 +6,7 @@
 //! | --- | --- | --- |
 //! | `ffi` | every exported function, one file a face, and the only unsafe code | no |
 //! | [`net`] | sockets, event loop, lookups; `net::driver` alone knows both the core and the sockets | yes |
+//! | [`netcheck`] | the network check: probes, verdicts, report | yes |
 //! | [`tls`] | policy over the safe layer of `mbedtls/` | no |
 //! | [`connection`] | the state machine; URI, backoff, order of addresses | no |
 //! | [`keepalive`] | when to ping, when a path is dead | no |
@@ -23,6 +24,8 @@ pub mod keepalive;
 mod lock;
 pub mod log;
 pub mod net;
+#[cfg(feature = "netcheck")]
+pub mod netcheck;
 pub mod panic;
 mod settings;
 pub mod tls;
