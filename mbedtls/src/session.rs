@@ -343,6 +343,7 @@ impl Judge {
         let code = unsafe { raw::mbed_cloud_connectivity_server_random(self.ssl, random.as_mut_ptr()) };
         let verification = Verification {
             chain: &self.chain,
+            presented: &self.presented,
             server_random: (code == 0).then_some(random),
             revocation: self.config.revocation(),
             trusted: self.config.trusted(),

@@ -155,6 +155,7 @@ pub struct ChainLink {
 #[derive(Debug)]
 pub struct Verification<'a> {
     pub(crate) chain: &'a [ChainLink],
+    pub(crate) presented: &'a [CertificateInfo],
     pub(crate) server_random: Option<[u8; 32]>,
     pub(crate) revocation: Option<&'a RevocationList>,
     pub(crate) trusted: &'a [CertificateInfo],
@@ -164,6 +165,16 @@ impl Verification<'_> {
     /// The chain that was built: the peer's own certificate first, a trusted one last if one was found.
     pub fn chain(&self) -> &[ChainLink] {
         self.chain
+    }
+
+    /// The certificates that the peer sent, its own first, whether they lead anywhere or not.
+    pub fn presented(&self) -> &[CertificateInfo] {
+        self.presented
+    }
+
+    /// The certificates that the configuration trusts.
+    pub fn trusted(&self) -> &[CertificateInfo] {
+        self.trusted
     }
 
     /// The verdict without any date.
