@@ -3,7 +3,9 @@
 //! Nothing outside this module and that crate names Mbed TLS. It knows nothing of sockets and of CoAP: bytes and time are handed in.
 
 mod config;
-pub mod issuer;
+pub mod inspect;
+mod issuer;
+pub mod name;
 #[cfg(feature = "pal")]
 pub mod pal;
 #[cfg(feature = "pal")]
