@@ -5,8 +5,8 @@
 //! | module | what it is | I/O |
 //! | --- | --- | --- |
 //! | `ffi` | every exported function, one file a face, and the only unsafe code | no |
+//! | [`netcheck`] | the network check: probes, verdicts, report; over `net::socket` | yes |
 //! | [`net`] | sockets, event loop, lookups; `net::driver` alone knows both the core and the sockets | yes |
-//! | [`netcheck`] | the network check: probes, verdicts, report | yes |
 //! | [`tls`] | policy over the safe layer of `mbedtls/` | no |
 //! | [`connection`] | the state machine; URI, backoff, order of addresses | no |
 //! | [`keepalive`] | when to ping, when a path is dead | no |

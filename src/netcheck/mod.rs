@@ -5,6 +5,9 @@
 
 pub mod endpoint;
 pub mod finding;
+mod handshake;
+mod hello;
+pub mod port;
 pub mod report;
 pub mod verdict;
 
@@ -13,3 +16,20 @@ mod serialize;
 
 #[cfg(feature = "serde")]
 use serialize::{milliseconds, printable};
+
+/// What this device proves itself by, and whom it trusts. All are PEM or DER.
+#[derive(Clone, Default)]
+pub struct Credentials {
+    /// The CA certificates.
+    pub ca: Option<Vec<u8>>,
+    /// The device's own chain.
+    pub certificate: Option<Vec<u8>>,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Credentials").finish_non_exhaustive()
+    }
+}
