@@ -252,23 +252,17 @@ pub struct Authority {
 
 impl Authority {
     pub fn new(test: &str) -> Self {
+        Self::named(test, "/CN=Test CA")
+    }
+
+    /// One of this name, such as `/C=GB/CN=Test CA`.
+    pub fn named(test: &str, subject: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let authority = Self { folder };
         authority.openssl(&["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "ca.key"]);
-        authority.openssl(&[
-            "req",
-            "-x509",
-            "-new",
-            "-key",
-            "ca.key",
-            "-subj",
-            "/CN=Test CA",
-            "-days",
-            "30",
-            "-out",
-            "ca.pem",
-        ]);
+        authority
+            .openssl(&["req", "-x509", "-new", "-key", "ca.key", "-subj", subject, "-days", "30", "-out", "ca.pem"]);
         authority
     }
 
@@ -325,7 +319,7 @@ impl Authority {
         std::fs::read(self.path(name)).unwrap()
     }
 
-    fn openssl(&self, arguments: &[&str]) {
+    pub fn openssl(&self, arguments: &[&str]) {
         let output = Command::new("openssl").args(arguments).current_dir(&self.folder).output().unwrap();
         assert!(output.status.success(), "openssl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
