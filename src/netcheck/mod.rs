@@ -3,17 +3,28 @@
 //! It probes, prints nothing and gives verdicts as types. Checks run side by side on threads of their own, each with a deadline. No
 //! address, name or certificate leaves the machine but as the question to the resolver or host that is checked.
 
+mod dns;
 pub mod endpoint;
+#[cfg(test)]
+mod fake;
 pub mod finding;
 mod handshake;
 mod hello;
+mod name;
+mod nat;
 pub mod port;
+mod range;
 pub mod report;
+mod resolvers;
+mod run;
+mod side_by_side;
+mod ttl;
 pub mod verdict;
 
 #[cfg(feature = "serde")]
 mod serialize;
 
+pub use run::{DEFAULT_TIMEOUT, Options, Progress, run};
 #[cfg(feature = "serde")]
 use serialize::{milliseconds, printable};
 

@@ -1,0 +1,279 @@
+//! A run of the check: first all names, then all ports, and beside them the resolvers once more.
+
+use super::dns::{self, Answer};
+use super::endpoint::{Endpoint, Port, Transport};
+use super::name::{self, Known};
+use super::report::{EndpointReport, NameReport, PortReport, Reach, Report};
+use super::side_by_side::{Job, do_all};
+use super::ttl::{self, Seen};
+use super::verdict::{NameVerdict, TcpVerdict, TtlVerdict, UdpVerdict};
+use super::{Credentials, nat, port, resolvers};
+use crate::error::{Failure, Status};
+use crate::net::resolver;
+use rustix::io::Errno;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a run takes at most unless something else is asked for: with what comes on top, less than 15 s.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(14);
+
+/// The part of the time that names have, of which the C library gives its first resolver 5 s.
+const NAMES: f64 = 0.4;
+
+/// What to check, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The endpoints; see [`super::endpoint::region`].
+    pub endpoints: Vec<Endpoint>,
+    /// The resolvers to ask; none: those that the system is set up with.
+    pub resolvers: Vec<SocketAddr>,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// What to prove itself by, for a ping through the session; none: no ping.
+    pub credentials: Option<Credentials>,
+    /// Addresses of private networks and of this device are as good as others: for a service on a network of its own.
+    pub allow_private_addresses: bool,
+}
+
+impl Options {
+    /// For these endpoints, with defaults for everything else.
+    pub fn new(endpoints: Vec<Endpoint>) -> Self {
+        Self {
+            endpoints,
+            resolvers: Vec::new(),
+            timeout: DEFAULT_TIMEOUT,
+            credentials: None,
+            allow_private_addresses: false,
+        }
+    }
+}
+
+/// How far a run has got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// How many steps are done.
+    pub done: usize,
+    /// How many there are. It grows when the addresses of the hosts become known.
+    pub total: usize,
+    /// What has just been done, such as `device.example tcp 5684`.
+    pub what: String,
+}
+
+/// Checks everything side by side, and returns when all is known or the time is over. It tells of each step on the calling thread.
+///
+/// # Errors
+/// [`Status::InvalidArgument`] without endpoints or time.
+pub fn run(options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Report, Failure> {
+    run_with(options, progress, port::check)
+}
+
+type Check = fn(&Endpoint, IpAddr, Port, Option<&Credentials>, Instant) -> PortReport;
+
+fn run_with(options: &Options, progress: &mut dyn FnMut(Progress), check: Check) -> Result<Report, Failure> {
+    if options.endpoints.is_empty() || options.timeout.is_zero() {
+        return Err(Status::InvalidArgument.into());
+    }
+    let start = Instant::now();
+    let deadline = start + options.timeout;
+    let resolvers = if options.resolvers.is_empty() { resolvers::of_system() } else { options.resolvers.clone() };
+    let mut steps = Steps { done: 0, total: 0, progress };
+    let hosts = look_up(options, &resolvers, start + options.timeout.mul_f64(NAMES), &mut steps);
+    let (ports, ttls) = look_at(options, &hosts, check, deadline, &mut steps);
+    let mut ports = ports.into_iter();
+    let endpoints: Vec<EndpointReport> = options
+        .endpoints
+        .iter()
+        .map(|endpoint| {
+            let at = hosts.iter().position(|host| host.name == endpoint.host).unwrap_or_default();
+            EndpointReport {
+                endpoint: endpoint.clone(),
+                name: hosts[at].report(ttls[at].clone()),
+                ports: ports.next().unwrap_or_default(),
+            }
+        })
+        .collect();
+    let addresses: Vec<IpAddr> = hosts.iter().flat_map(|host| host.addresses.iter().copied()).collect();
+    let nat = nat::check(&addresses);
+    let findings = Vec::new();
+    Ok(Report { resolvers, nat, endpoints, findings, duration: start.elapsed() })
+}
+
+struct Steps<'a> {
+    done: usize,
+    total: usize,
+    progress: &'a mut dyn FnMut(Progress),
+}
+
+impl Steps<'_> {
+    fn done(&mut self, what: &str) {
+        self.done += 1;
+        (self.progress)(Progress { done: self.done, total: self.total, what: what.to_owned() });
+    }
+}
+
+/// What was found out about a host's name.
+struct Host {
+    name: String,
+    verdict: NameVerdict,
+    addresses: Vec<IpAddr>,
+    answers: Vec<(SocketAddr, Option<Answer>)>,
+    /// When each answer came.
+    times: Vec<Instant>,
+}
+
+impl Host {
+    fn report(&self, ttl: TtlVerdict) -> NameReport {
+        let answers = self.answers.iter().map(|(from, answer)| name::resolver_answer(*from, answer.as_ref()));
+        NameReport { verdict: self.verdict.clone(), addresses: self.addresses.clone(), answers: answers.collect(), ttl }
+    }
+}
+
+enum Found {
+    Answer(Option<Answer>, Instant),
+    OfSystem(Vec<IpAddr>),
+}
+
+/// Looks each host up once, however many endpoints it has.
+fn look_up(options: &Options, resolvers: &[SocketAddr], deadline: Instant, steps: &mut Steps) -> Vec<Host> {
+    let mut names: Vec<(&str, Option<IpAddr>)> = Vec::new();
+    for endpoint in &options.endpoints {
+        if !names.iter().any(|(name, _)| *name == endpoint.host) {
+            names.push((&endpoint.host, endpoint.address()));
+        }
+    }
+    let (mut jobs, mut subjects) = (Vec::new(), Vec::new());
+    let asked = || names.iter().enumerate().filter(|(_, (_, address))| address.is_none());
+    for (at, (name, _)) in asked() {
+        for resolver in resolvers.iter().copied() {
+            subjects.push((at, format!("{name} from {resolver}")));
+            let name = (*name).to_owned();
+            let work = move |until| Found::Answer(dns::ask(resolver, &name, until), Instant::now());
+            jobs.push(Job { may_hang: false, work: Box::new(work) });
+        }
+    }
+    // Last, for they can hang.
+    for (at, (name, _)) in asked() {
+        subjects.push((at, format!("{name} from the system")));
+        let name = (*name).to_owned();
+        let work = move |_| {
+            let addresses = resolver::look_up_now(&name, 0).unwrap_or_default();
+            Found::OfSystem(addresses.iter().map(SocketAddr::ip).collect())
+        };
+        jobs.push(Job { may_hang: true, work: Box::new(work) });
+    }
+    let ports = options.endpoints.iter().map(|endpoint| endpoint.reached_by.len()).sum::<usize>();
+    steps.total = jobs.len() + ports;
+    let mut found = do_all(jobs, deadline, &mut |job| steps.done(&subjects[job].1)).into_iter();
+    let mut hosts: Vec<Host> = names
+        .iter()
+        .map(|(name, address)| Host {
+            name: (*name).to_owned(),
+            verdict: NameVerdict::IsAddress,
+            addresses: Vec::from_iter(*address),
+            answers: Vec::new(),
+            times: Vec::new(),
+        })
+        .collect();
+    let mut of_system = vec![Vec::new(); hosts.len()];
+    for (job, (at, _)) in subjects.iter().enumerate() {
+        let is_resolvers = job < subjects.len() - asked().count();
+        match found.next().flatten() {
+            Some(Found::OfSystem(addresses)) => of_system[*at] = addresses,
+            Some(Found::Answer(answer, time)) => hosts[*at].take(resolvers, answer, time),
+            None if is_resolvers => hosts[*at].take(resolvers, None, deadline),
+            None => {}
+        }
+    }
+    for (at, _) in asked() {
+        let host = &mut hosts[at];
+        let known = Known {
+            is_name: dns::is_name(&host.name),
+            answers: &host.answers,
+            system: &of_system[at],
+            in_hosts_file: resolvers::in_hosts_file(&host.name),
+            allow_private_addresses: options.allow_private_addresses,
+        };
+        (host.verdict, host.addresses) = (known.verdict(), known.addresses());
+    }
+    hosts
+}
+
+impl Host {
+    /// Answers come in the order of the resolvers.
+    fn take(&mut self, resolvers: &[SocketAddr], answer: Option<Answer>, time: Instant) {
+        self.answers.push((resolvers[self.answers.len()], answer));
+        self.times.push(time);
+    }
+}
+
+enum Looked {
+    Again(Seen),
+    Port(PortReport),
+}
+
+/// Looks at all ports of all addresses, and asks the resolvers that gave addresses again.
+fn look_at(
+    options: &Options,
+    hosts: &[Host],
+    check: Check,
+    deadline: Instant,
+    steps: &mut Steps,
+) -> (Vec<Vec<PortReport>>, Vec<TtlVerdict>) {
+    let (mut jobs, mut subjects) = (Vec::new(), Vec::new());
+    // First, for they have to wait.
+    for (at, host) in hosts.iter().enumerate() {
+        for ((resolver, answer), time) in host.answers.iter().zip(&host.times) {
+            let Some(answer) = answer.clone().filter(|answer| answer.ttl.is_some()) else { continue };
+            let (resolver, name, time) = (*resolver, host.name.clone(), *time);
+            subjects.push((Subject::Host(at), format!("{name} again from {resolver}")));
+            let work = move |until| Looked::Again(ttl::ask_again(resolver, &name, answer, time, until));
+            jobs.push(Job { may_hang: false, work: Box::new(work) });
+        }
+    }
+    let credentials = options.credentials.clone().map(Arc::new);
+    for (at, endpoint) in options.endpoints.iter().enumerate() {
+        let shared = Arc::new(endpoint.clone());
+        let host = hosts.iter().find(|host| host.name == endpoint.host);
+        for address in host.iter().flat_map(|host| host.addresses.iter().copied()) {
+            for port in endpoint.reached_by.iter().copied() {
+                let transport = if port.transport == Transport::Tcp { "tcp" } else { "udp" };
+                let what = format!("{} {transport} {}", endpoint.host, port.number);
+                subjects.push((Subject::Port(at, address, port), what));
+                let (endpoint, credentials) = (shared.clone(), credentials.clone());
+                let work = move |until| Looked::Port(check(&endpoint, address, port, credentials.as_deref(), until));
+                jobs.push(Job { may_hang: false, work: Box::new(work) });
+            }
+        }
+    }
+    steps.total = steps.done + jobs.len();
+    let results = do_all(jobs, deadline, &mut |job| steps.done(&subjects[job].1));
+    let mut ports = vec![Vec::new(); options.endpoints.len()];
+    let mut seen: Vec<Vec<Seen>> = hosts.iter().map(|_| Vec::new()).collect();
+    for ((subject, _), result) in subjects.into_iter().zip(results) {
+        match (subject, result) {
+            (Subject::Host(at), Some(Looked::Again(again))) => seen[at].push(again),
+            (Subject::Port(at, ..), Some(Looked::Port(report))) => ports[at].push(report),
+            (Subject::Port(at, address, port), _) => ports[at].push(not_tried(address, port)),
+            (Subject::Host(_), _) => {}
+        }
+    }
+    (ports, seen.iter().map(|seen| ttl::judge(seen)).collect())
+}
+
+enum Subject {
+    /// By its index.
+    Host(usize),
+    /// The index of its endpoint comes first.
+    Port(usize, IpAddr, Port),
+}
+
+/// This device had too much to do at once.
+fn not_tried(address: IpAddr, port: Port) -> PortReport {
+    let errno = Errno::TIMEDOUT.raw_os_error();
+    let reach = match port.transport {
+        Transport::Tcp => Reach::Tcp(TcpVerdict::NotTried { errno }),
+        Transport::Udp => Reach::Udp(UdpVerdict::NotTried { errno }),
+    };
+    PortReport { address, port, reach, tls: None, coap: None }
+}
