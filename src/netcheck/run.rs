@@ -277,3 +277,148 @@ fn not_tried(address: IpAddr, port: Port) -> PortReport {
     };
     PortReport { address, port, reach, tls: None, coap: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::{self, Server};
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Barrier, LazyLock};
+
+    const TCP: Port = Port { transport: Transport::Tcp, number: 5684 };
+    const UDP: Port = Port { transport: Transport::Udp, number: 5684 };
+    const ROUND_TRIP: Duration = Duration::from_millis(1);
+
+    fn endpoint(host: &str, reached_by: &[Port]) -> Endpoint {
+        Endpoint {
+            service: "test".into(),
+            host: host.into(),
+            reached_by: reached_by.into(),
+            purpose: "test".into(),
+            edge_only: false,
+            coap: true,
+            expected_issuer: None,
+        }
+    }
+
+    fn options(endpoints: Vec<Endpoint>, resolver: SocketAddr) -> Options {
+        Options { resolvers: vec![resolver], allow_private_addresses: true, ..Options::new(endpoints) }
+    }
+
+    fn nobody() -> SocketAddr {
+        "127.0.0.1:1".parse().unwrap()
+    }
+
+    fn open(_: &Endpoint, address: IpAddr, port: Port, _: Option<&Credentials>, deadline: Instant) -> PortReport {
+        assert!(deadline > Instant::now());
+        let reach = match port.transport {
+            Transport::Tcp => Reach::Tcp(TcpVerdict::Open { round_trip: ROUND_TRIP }),
+            Transport::Udp => Reach::Udp(UdpVerdict::Open { round_trip: ROUND_TRIP }),
+        };
+        PortReport { address, port, reach, tls: None, coap: None }
+    }
+
+    fn quiet(_: Progress) {}
+
+    /// Says that the host has this address for a minute, which has begun.
+    fn resolver(host: &'static str, address: [u8; 4], asked: Arc<AtomicUsize>) -> Server {
+        let start = Instant::now();
+        Server::new(move |question| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            let passed = u32::try_from(start.elapsed().as_secs()).unwrap();
+            fake::answered(question, &[fake::address(host, 3600 - passed, address)])
+        })
+    }
+
+    #[test]
+    fn a_run_reports_each_endpoint_and_tells_of_each_step() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let server = resolver("device.test.", [127, 0, 0, 1], asked.clone());
+        let endpoints =
+            vec![endpoint("device.test", &[TCP, UDP]), endpoint("[::1]", &[UDP]), endpoint("device.test", &[TCP])];
+        let options = options(endpoints.clone(), server.address);
+        let mut steps = Vec::new();
+        let report = run_with(&options, &mut |step| steps.push(step), open).unwrap();
+        assert_eq!(report.resolvers, [server.address]);
+        let reported: Vec<Endpoint> = report.endpoints.iter().map(|report| report.endpoint.clone()).collect();
+        assert_eq!(reported, endpoints);
+        let addresses = |at: usize| report.endpoints[at].name.addresses.clone();
+        assert_eq!(addresses(0), ["127.0.0.1".parse::<IpAddr>().unwrap()]);
+        assert_eq!(addresses(1), ["::1".parse::<IpAddr>().unwrap()]);
+        for (at, ports) in [(0, &[TCP, UDP][..]), (1, &[UDP]), (2, &[TCP])] {
+            let reported: Vec<Port> = report.endpoints[at].ports.iter().map(|report| report.port).collect();
+            assert_eq!(reported, ports);
+        }
+        let name = &report.endpoints[0].name;
+        assert_eq!((&name.verdict, &name.ttl), (&NameVerdict::Ok, &TtlVerdict::Ok));
+        assert_eq!((name.answers[0].code, name.answers[0].addresses.len()), (Some(0), 1));
+        assert_eq!(*name, report.endpoints[2].name);
+        assert_eq!(report.endpoints[1].name.verdict, NameVerdict::IsAddress);
+        // A host is asked for once and once again, for each family; more only if this machine was too slow to take an answer.
+        assert!(asked.load(Ordering::Relaxed) >= 4);
+        assert!(steps.iter().enumerate().all(|(at, step)| step.done == at + 1 && step.done <= step.total));
+        assert_eq!(steps.last().map(|step| (step.done, step.total)), Some((7, 7)));
+        assert!(steps.iter().any(|step| step.what == "device.test udp 5684"), "{steps:?}");
+    }
+
+    #[test]
+    fn a_private_address_is_a_sinkhole_unless_it_is_allowed() {
+        let server = resolver("device.test.", [10, 0, 0, 1], Arc::default());
+        let mut options = options(vec![endpoint("device.test", &[TCP])], server.address);
+        options.allow_private_addresses = false;
+        let report = run_with(&options, &mut quiet, open).unwrap();
+        let address = "10.0.0.1".parse().unwrap();
+        assert_eq!(report.endpoints[0].name.verdict, NameVerdict::Sinkhole { address });
+        assert_eq!(report.endpoints[0].ports.len(), 1);
+    }
+
+    #[test]
+    fn a_resolver_that_is_silent_holds_nothing_up_beyond_the_time() {
+        let server = Server::new(|_| Vec::new());
+        let options = options(vec![endpoint("device.invalid", &[TCP]), endpoint("127.0.0.1", &[TCP])], server.address);
+        let options = Options { timeout: Duration::from_secs(2), ..options };
+        let report = run_with(&options, &mut quiet, open).unwrap();
+        let name = &report.endpoints[0].name;
+        assert_eq!((&name.verdict, &name.ttl), (&NameVerdict::NoAnswer, &TtlVerdict::Unknown));
+        assert_eq!((name.answers[0].code, name.answers[0].resolver), (None, server.address));
+        assert!(report.endpoints[0].ports.is_empty());
+        assert_eq!(report.endpoints[1].ports.len(), 1);
+        assert!(report.duration < Duration::from_secs(10), "{:?}", report.duration);
+    }
+
+    #[test]
+    fn a_port_that_holds_its_check_up_was_not_tried() {
+        fn hang(endpoint: &Endpoint, a: IpAddr, port: Port, c: Option<&Credentials>, deadline: Instant) -> PortReport {
+            std::thread::sleep(Duration::from_secs(4));
+            open(endpoint, a, port, c, deadline + Duration::from_secs(60))
+        }
+        let options = options(vec![endpoint("127.0.0.1", &[TCP, UDP])], nobody());
+        let options = Options { timeout: Duration::from_millis(300), ..options };
+        let report = run_with(&options, &mut quiet, hang).unwrap();
+        let errno = Errno::TIMEDOUT.raw_os_error();
+        let reached: Vec<&Reach> = report.endpoints[0].ports.iter().map(|report| &report.reach).collect();
+        let (tcp, udp) = (TcpVerdict::NotTried { errno }, UdpVerdict::NotTried { errno });
+        assert_eq!(reached, [&Reach::Tcp(tcp), &Reach::Udp(udp)]);
+    }
+
+    #[test]
+    fn fifty_endpoints_are_looked_at_at_once() {
+        static ALL: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(100));
+        fn meet(endpoint: &Endpoint, a: IpAddr, port: Port, c: Option<&Credentials>, deadline: Instant) -> PortReport {
+            ALL.wait();
+            open(endpoint, a, port, c, deadline + Duration::from_secs(60))
+        }
+        let endpoints = (1..=50).map(|last| endpoint(&format!("127.0.1.{last}"), &[TCP, UDP])).collect();
+        let report = run_with(&options(endpoints, nobody()), &mut quiet, meet).unwrap();
+        let tcp = Reach::Tcp(TcpVerdict::Open { round_trip: ROUND_TRIP });
+        assert!(report.endpoints.iter().all(|endpoint| endpoint.ports[0].reach == tcp));
+    }
+
+    #[test]
+    fn a_run_without_endpoints_or_time_is_refused() {
+        let refused = |options: Options| run(&options, &mut quiet).unwrap_err().status;
+        assert_eq!(refused(Options::new(Vec::new())), Status::InvalidArgument);
+        let options = options(vec![endpoint("127.0.0.1", &[TCP])], nobody());
+        assert_eq!(refused(Options { timeout: Duration::ZERO, ..options }), Status::InvalidArgument);
+    }
+}

@@ -101,6 +101,7 @@ pub(super) fn judge(seen: &[Seen]) -> TtlVerdict {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fake::{self, Server};
     use super::*;
 
     fn answer(ttl: u32, authoritative: bool, last: u8) -> Answer {
@@ -166,5 +167,42 @@ mod tests {
         assert_eq!(judge(&[cached(&[3600, 3599]), cached(&[60, 59])]), TtlVerdict::Ok);
         // Another address is another answer, with a time of its own.
         assert_eq!(judge(&[cached(&[3600, 3599]), seen(&[60, 60], true, 2)]), TtlVerdict::Ok);
+    }
+
+    #[test]
+    fn a_resolver_is_asked_again_and_a_third_time_only_where_its_time_stands_still() {
+        let asked = |ttl: u32, authoritative: bool| {
+            let server = Server::new(move |question| {
+                let mut answer = fake::answer(question, &[fake::address("device.example.", ttl, [192, 0, 2, 1])]);
+                answer.set_authoritative(authoritative);
+                vec![answer.to_vec().unwrap()]
+            });
+            let start = Instant::now();
+            let first = answer(60, authoritative, 1);
+            let deadline = start + Duration::from_secs(30);
+            let seen = ask_again(server.address, "device.example", first, start, deadline);
+            (judge(&[seen]), start.elapsed())
+        };
+        std::thread::scope(|scope| {
+            let counting = scope.spawn(|| asked(58, false));
+            let own = scope.spawn(|| asked(60, true));
+            let still = scope.spawn(|| asked(60, false));
+            for well in [counting, own] {
+                let (verdict, took) = well.join().unwrap();
+                assert_eq!(verdict, TtlVerdict::Ok);
+                assert!(took >= PAUSE, "{took:?}");
+            }
+            let (verdict, took) = still.join().unwrap();
+            assert_eq!(verdict, past(60));
+            assert!(took >= PAUSE * 2, "{took:?}");
+        });
+    }
+
+    #[test]
+    fn what_cannot_be_asked_again_in_time_is_unknown() {
+        let nobody = "127.0.0.1:1".parse().unwrap();
+        let now = Instant::now();
+        let seen = ask_again(nobody, "device.example", answer(60, false, 1), now, now + PAUSE / 2);
+        assert_eq!(judge(&[seen]), TtlVerdict::Unknown);
     }
 }
