@@ -1,6 +1,11 @@
 //! What verdicts mean for a device: a sentence of what is wrong and one of what to do.
 
-use super::endpoint::Port;
+mod words;
+
+use super::endpoint::{Port, Transport};
+use super::report::{EndpointReport, PortReport, Reach};
+use super::verdict::{CoapVerdict, NameVerdict, NatVerdict, TcpVerdict, TlsVerdict, TtlVerdict, UdpVerdict};
+use std::net::IpAddr;
 
 /// How grave a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,3 +88,245 @@ pub struct Finding {
     /// What to do, in a sentence that can be sent to the network's owner.
     pub what_to_do: String,
 }
+
+/// What the verdicts mean, the gravest first. The same thing at several hosts is one finding.
+pub fn findings(nat: &NatVerdict, endpoints: &[EndpointReport]) -> Vec<Finding> {
+    let anything_works = endpoints.iter().any(works);
+    if *nat == NatVerdict::NoAddress && !anything_works {
+        return vec![words::no_network(Severity::Stops)];
+    }
+    let judge = Judge { endpoints };
+    let mut problems = Vec::new();
+    for report in endpoints {
+        judge.name(report, &mut problems);
+        judge.ports(report, &mut problems);
+    }
+    judge.same_failure_of_all_names(&mut problems);
+
+    let mut findings: Vec<Finding> = group(problems).iter().map(|group| words::finding(group)).collect();
+    findings.extend(absent_families(endpoints).map(words::no_family));
+    match nat {
+        NatVerdict::Direct { .. } => {}
+        NatVerdict::BehindNat { address } => findings.push(words::behind_nat(*address)),
+        NatVerdict::NoAddress => findings.push(words::no_network(Severity::Note)),
+    }
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings
+}
+
+/// One thing that is wrong at one host.
+struct Problem<'a> {
+    severity: Severity,
+    kind: Kind,
+    report: &'a EndpointReport,
+    port: Option<Port>,
+    addresses: Vec<IpAddr>,
+    detail: Detail<'a>,
+}
+
+/// What tells two problems of the same kind apart.
+#[derive(Debug, Clone, PartialEq)]
+enum Detail<'a> {
+    Nothing,
+    Code(u16),
+    Errno(i32),
+    Sinkhole(IpAddr),
+    /// The name fails for every host that is checked.
+    EveryName,
+    Tls(&'a TlsVerdict),
+}
+
+/// The severity of what one port or name shows depends on what works besides.
+struct Judge<'a> {
+    endpoints: &'a [EndpointReport],
+}
+
+impl<'a> Judge<'a> {
+    fn same_purpose(&self, report: &EndpointReport) -> impl Iterator<Item = &'a EndpointReport> {
+        self.endpoints.iter().filter(move |other| other.endpoint.purpose == report.endpoint.purpose)
+    }
+
+    /// The severity of something without which the endpoint is of no use, if nothing stands in for it.
+    fn severity(&self, report: &EndpointReport, something_else_works: bool) -> Severity {
+        if something_else_works || report.endpoint.edge_only { Severity::Warning } else { Severity::Stops }
+    }
+
+    fn name(&self, report: &'a EndpointReport, problems: &mut Vec<Problem<'a>>) {
+        let needed = self.severity(report, self.same_purpose(report).any(works));
+        let mut add = |severity, kind, detail| {
+            problems.push(Problem { severity, kind, report, port: None, addresses: Vec::new(), detail });
+        };
+        match &report.name.verdict {
+            NameVerdict::Ok | NameVerdict::IsAddress => {}
+            NameVerdict::NoSuchName => add(needed, Kind::NoSuchName, Detail::Nothing),
+            NameVerdict::ServerFailure { code } => add(needed, Kind::ResolverFails, Detail::Code(*code)),
+            NameVerdict::NoAnswer => add(needed, Kind::ResolverSilent, Detail::Nothing),
+            NameVerdict::HostsFileOnly => add(Severity::Warning, Kind::HostsFile, Detail::Nothing),
+            NameVerdict::Sinkhole { address } => add(needed, Kind::Sinkhole, Detail::Sinkhole(*address)),
+            NameVerdict::Disagree => add(Severity::Warning, Kind::ResolversDisagree, Detail::Nothing),
+        }
+        if matches!(report.name.ttl, TtlVerdict::Stale { .. }) {
+            add(Severity::Warning, Kind::StaleAnswers, Detail::Nothing);
+        }
+    }
+
+    /// A resolver that fails for every name is one thing that is wrong, however much depends on each name.
+    fn same_failure_of_all_names(&self, problems: &mut [Problem<'a>]) {
+        let is_failure = |kind| matches!(kind, Kind::ResolverFails | Kind::ResolverSilent);
+        let names = self.endpoints.iter().filter(|report| report.name.verdict != NameVerdict::IsAddress).count();
+        let mut failures: Vec<&mut Problem<'a>> =
+            problems.iter_mut().filter(|problem| is_failure(problem.kind)).collect();
+        if names < 2 || failures.len() != names {
+            return;
+        }
+        let fails = failures.iter().any(|problem| problem.kind == Kind::ResolverFails);
+        let severity = failures.iter().map(|problem| problem.severity).max().unwrap_or(Severity::Stops);
+        for problem in &mut failures {
+            problem.severity = severity;
+            problem.kind = if fails { Kind::ResolverFails } else { Kind::ResolverSilent };
+            problem.detail = Detail::EveryName;
+        }
+    }
+
+    fn ports(&self, report: &'a EndpointReport, problems: &mut Vec<Problem<'a>>) {
+        // Ports of an address that is none of the service's say nothing about the service.
+        let at_a_sinkhole = matches!(report.name.verdict, NameVerdict::Sinkhole { .. });
+        let absent: Vec<Family> = absent_families(self.endpoints).collect();
+        for tried in &report.ports {
+            let Some((kind, detail)) = what_is_wrong(tried) else { continue };
+            let reached = matches!(tried.reach, Reach::Tcp(TcpVerdict::Open { .. }));
+            if (at_a_sinkhole && !reached) || absent.contains(&Family::of(tried.address)) {
+                continue;
+            }
+            let severity = self.port_severity(report, tried, kind);
+            let same = problems.iter_mut().find(|problem| {
+                std::ptr::eq(problem.report, report)
+                    && problem.port == Some(tried.port)
+                    && (problem.severity, problem.kind, &problem.detail) == (severity, kind, &detail)
+            });
+            match same {
+                Some(problem) => problem.addresses.push(tried.address),
+                None => problems.push(Problem {
+                    severity,
+                    kind,
+                    report,
+                    port: Some(tried.port),
+                    addresses: vec![tried.address],
+                    detail,
+                }),
+            }
+        }
+    }
+
+    fn port_severity(&self, report: &EndpointReport, tried: &PortReport, kind: Kind) -> Severity {
+        match kind {
+            Kind::Intercepted => {
+                let genuine = |tried: &PortReport| matches!(tried.tls, Some(TlsVerdict::Genuine { .. }));
+                self.severity(report, self.same_purpose(report).any(|other| other.ports.iter().any(genuine)))
+            }
+            Kind::PingSilent => Severity::Warning,
+            _ => {
+                let family = Family::of(tried.address);
+                let here = || report.ports.iter().filter(|other| other.port == tried.port);
+                let family_works = here().any(|other| Family::of(other.address) == family && port_works(other));
+                if !family_works && here().any(port_works) {
+                    return Severity::Note;
+                }
+                self.severity(report, self.same_purpose(report).any(works))
+            }
+        }
+    }
+}
+
+/// An endpoint that a device can use.
+fn works(report: &EndpointReport) -> bool {
+    report.ports.iter().any(port_works)
+}
+
+/// A port that a device can use: open, and nobody else than the service speaks there, as far as that can be told.
+fn port_works(tried: &PortReport) -> bool {
+    match &tried.reach {
+        Reach::Tcp(TcpVerdict::Open { .. }) => {
+            matches!(tried.tls, None | Some(TlsVerdict::Genuine { .. } | TlsVerdict::NotJudged { .. }))
+        }
+        Reach::Udp(UdpVerdict::Open { .. }) => true,
+        Reach::Tcp(_) | Reach::Udp(_) => false,
+    }
+}
+
+fn what_is_wrong(tried: &PortReport) -> Option<(Kind, Detail<'_>)> {
+    match &tried.reach {
+        Reach::Tcp(TcpVerdict::Open { .. }) => what_is_wrong_with_tls(tried),
+        Reach::Tcp(TcpVerdict::Refused) => Some((Kind::Refused, Detail::Nothing)),
+        Reach::Tcp(TcpVerdict::TimedOut) => Some((Kind::Filtered, Detail::Nothing)),
+        Reach::Tcp(TcpVerdict::Unreachable { errno }) => Some((Kind::Unreachable, Detail::Errno(*errno))),
+        Reach::Udp(UdpVerdict::Open { .. }) => None,
+        Reach::Udp(UdpVerdict::Silent) => Some((Kind::UdpSilent, Detail::Nothing)),
+        Reach::Udp(UdpVerdict::Unreachable { errno }) => Some((Kind::UdpUnreachable, Detail::Errno(*errno))),
+        Reach::Tcp(TcpVerdict::NotTried { errno }) | Reach::Udp(UdpVerdict::NotTried { errno }) => {
+            Some((Kind::NotTried, Detail::Errno(*errno)))
+        }
+    }
+}
+
+fn what_is_wrong_with_tls(tried: &PortReport) -> Option<(Kind, Detail<'_>)> {
+    let tls = tried.tls.as_ref()?;
+    let kind = match tls {
+        TlsVerdict::Genuine { .. } | TlsVerdict::NotJudged { .. } => {
+            return (tried.coap == Some(CoapVerdict::Silent)).then_some((Kind::PingSilent, Detail::Nothing));
+        }
+        TlsVerdict::Intercepted { .. } => Kind::Intercepted,
+        TlsVerdict::NotTls { .. } => Kind::NotTls,
+        TlsVerdict::Reset => Kind::HandshakeReset,
+        TlsVerdict::Alert { .. } => Kind::HandshakeAlert,
+        TlsVerdict::TimedOut => Kind::HandshakeTimeout,
+        TlsVerdict::Failed { .. } => Kind::HandshakeFailed,
+    };
+    Some((kind, Detail::Tls(tls)))
+}
+
+/// A version of the internet protocol.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+}
+
+/// The families by which this device has no way at all, while it has one by the other.
+fn absent_families(endpoints: &[EndpointReport]) -> impl Iterator<Item = Family> {
+    let has_no_way = |tried: &&PortReport| {
+        matches!(
+            tried.reach,
+            Reach::Tcp(TcpVerdict::Unreachable { .. } | TcpVerdict::NotTried { .. })
+                | Reach::Udp(UdpVerdict::Unreachable { .. } | UdpVerdict::NotTried { .. })
+        )
+    };
+    let (has_none, has_one): (Vec<&PortReport>, Vec<&PortReport>) =
+        endpoints.iter().flat_map(|report| &report.ports).partition(has_no_way);
+    let within = |ports: &[&PortReport], family| ports.iter().any(|tried| Family::of(tried.address) == family);
+    let is_absent =
+        move |family: &Family| within(&has_none, *family) && !within(&has_one, *family) && !has_one.is_empty();
+    [Family::V4, Family::V6].into_iter().filter(is_absent)
+}
+
+/// Problems that are told together.
+fn group(problems: Vec<Problem<'_>>) -> Vec<Vec<Problem<'_>>> {
+    let mut groups: Vec<Vec<Problem<'_>>> = Vec::new();
+    for problem in problems {
+        let key = |other: &Problem<'_>| (other.severity, other.kind, other.port);
+        match groups.iter_mut().find(|group| key(&group[0]) == key(&problem) && group[0].detail == problem.detail) {
+            Some(group) => group.push(problem),
+            None => groups.push(vec![problem]),
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests;
