@@ -1,15 +1,16 @@
 //! The network check as a whole, on this device alone.
 
 use mbed_cloud_connectivity::netcheck::endpoint::{Endpoint, Port, Transport};
+use mbed_cloud_connectivity::netcheck::finding::{Kind, Severity};
 use mbed_cloud_connectivity::netcheck::report::{Reach, Report};
 use mbed_cloud_connectivity::netcheck::verdict::{NameVerdict, TcpVerdict, TlsVerdict, TtlVerdict, UdpVerdict};
 use mbed_cloud_connectivity::netcheck::{Options, run};
+use rustix::net::{self, AddressFamily, SocketType};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// An IPv4 address of this device only, and no other program's.
 const HOST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
 
 /// A name server: it has an address for `device.test`, for as long again whenever it is asked, and denies other names.
@@ -103,13 +104,16 @@ fn checked(resolver: SocketAddr, endpoints: Vec<Endpoint>) -> Report {
 #[test]
 fn a_run_tells_names_ttls_and_ports() {
     let (resolver, portal) = (Resolver::new(), Portal::new());
-    // Nobody else is given these ports while they are held, and nobody listens there.
-    let closed_tcp = TcpListener::bind((HOST, 0)).unwrap().local_addr().unwrap().port();
-    let silent_udp = UdpSocket::bind((HOST, 0)).unwrap();
+    // Nobody else is given these ports while they are held, and nobody listens there: one socket does not, the other has a peer.
+    let closed_tcp = net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    net::bind(&closed_tcp, &SocketAddrV4::new(HOST, 0)).unwrap();
+    let closed_tcp_port = SocketAddrV4::try_from(net::getsockname(&closed_tcp).unwrap()).unwrap().port();
+    let closed_udp = UdpSocket::bind((HOST, 0)).unwrap();
+    closed_udp.connect((HOST, 1)).unwrap();
     let ports = [
         (Transport::Tcp, portal.0.port()),
-        (Transport::Tcp, closed_tcp),
-        (Transport::Udp, silent_udp.local_addr().unwrap().port()),
+        (Transport::Tcp, closed_tcp_port),
+        (Transport::Udp, closed_udp.local_addr().unwrap().port()),
     ];
     let report = checked(resolver.0, vec![endpoint("device.test", &ports), endpoint("missing.test", &ports)]);
     let [device, missing] = &report.endpoints[..] else { panic!("{report:?}") };
@@ -119,7 +123,12 @@ fn a_run_tells_names_ttls_and_ports() {
     assert!(matches!(device.ports[0].reach, Reach::Tcp(TcpVerdict::Open { .. })), "{device:?}");
     assert!(matches!(device.ports[0].tls, Some(TlsVerdict::NotTls { http_status: Some(403), .. })), "{device:?}");
     assert_eq!(device.ports[1].reach, Reach::Tcp(TcpVerdict::Refused));
-    assert_eq!(device.ports[2].reach, Reach::Udp(UdpVerdict::Silent));
+    assert!(matches!(device.ports[2].reach, Reach::Udp(UdpVerdict::Unreachable { .. })), "{device:?}");
+    let finds = |kind, host: &str| {
+        report.findings.iter().any(|finding| finding.kind == kind && finding.host.as_deref() == Some(host))
+    };
+    assert!(finds(Kind::NoSuchName, "missing.test") && finds(Kind::NotTls, "device.test"), "{:?}", report.findings);
+    assert_eq!(report.severity(), Some(Severity::Stops));
     assert_eq!((&missing.name.verdict, missing.ports.len()), (&NameVerdict::NoSuchName, 0));
 }
 

@@ -513,6 +513,15 @@ mod tests {
         assert!(!read_on_a_small_stack(with_name(&pointer(filler), filler)));
         assert!(!read_on_a_small_stack(with_name(&chain, filler + 16_000)));
         assert!(!read_on_a_small_stack(with_name(&labels, filler + 7_996)));
+        // As deep as names may be: each label leads to the one before by as many pointers as are let through.
+        let deep = |count: usize| -> Vec<u8> {
+            let unit = |at: usize| filler + at * 10;
+            let label = |at: usize| [[1, b'a'], pointer(if at == 0 { 12 } else { unit(at - 1) + 8 })];
+            let back = |at: usize| [pointer(unit(at)), pointer(unit(at) + 4), pointer(unit(at) + 6)];
+            (0..count).flat_map(|at| label(at).into_iter().chain(back(at))).flatten().collect()
+        };
+        assert!(read_on_a_small_stack(with_name(&deep(119), filler + 1180)));
+        assert!(!read_on_a_small_stack(with_name(&deep(200), filler + 1990)));
     }
 
     #[test]

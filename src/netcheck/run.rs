@@ -7,7 +7,7 @@ use super::report::{EndpointReport, NameReport, PortReport, Reach, Report};
 use super::side_by_side::{Job, do_all};
 use super::ttl::{self, Seen};
 use super::verdict::{NameVerdict, TcpVerdict, TtlVerdict, UdpVerdict};
-use super::{Credentials, nat, port, resolvers};
+use super::{Credentials, finding, nat, port, resolvers};
 use crate::error::{Failure, Status};
 use crate::net::resolver;
 use rustix::io::Errno;
@@ -95,7 +95,7 @@ fn run_with(options: &Options, progress: &mut dyn FnMut(Progress), check: Check)
         .collect();
     let addresses: Vec<IpAddr> = hosts.iter().flat_map(|host| host.addresses.iter().copied()).collect();
     let nat = nat::check(&addresses);
-    let findings = Vec::new();
+    let findings = finding::findings(&nat, &endpoints);
     Ok(Report { resolvers, nat, endpoints, findings, duration: start.elapsed() })
 }
 
