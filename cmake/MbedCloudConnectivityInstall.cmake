@@ -38,6 +38,14 @@ if(MBED_CLOUD_CONNECTIVITY_PAL)
     install(FILES include/pal.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 endif()
 install(PROGRAMS "${MCC_OUTPUT_FOLDER}/mbed-cloud-connectivity-settings" DESTINATION "${CMAKE_INSTALL_BINDIR}")
+if(MBED_CLOUD_CONNECTIVITY_NETCHECK)
+    install(PROGRAMS "${MCC_OUTPUT_FOLDER}/netcheck/mbed-netcheck" DESTINATION "${CMAKE_INSTALL_BINDIR}")
+    install(FILES "${MCC_OUTPUT_FOLDER}/netcheck/mbed-netcheck.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
+    install(FILES "${MCC_OUTPUT_FOLDER}/netcheck/mbed-netcheck.bash"
+        DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME mbed-netcheck)
+    install(FILES "${MCC_OUTPUT_FOLDER}/netcheck/_mbed-netcheck" DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions")
+    install(FILES "${MCC_OUTPUT_FOLDER}/netcheck/mbed-netcheck.fish" DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d")
+endif()
 install(FILES
     "${CMAKE_CURRENT_BINARY_DIR}/MbedCloudConnectivityConfig.cmake"
     "${CMAKE_CURRENT_BINARY_DIR}/MbedCloudConnectivityConfigVersion.cmake"
@@ -49,4 +57,4 @@ install(FILES "${MCC_ARCHIVE}.cmake" DESTINATION "${mcc_package_folder}" RENAME 
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/mbed-cloud-connectivity.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(FILES README.md DESTINATION "${CMAKE_INSTALL_DOCDIR}" OPTIONAL)
-install(DIRECTORY docs/ DESTINATION "${CMAKE_INSTALL_DOCDIR}" OPTIONAL FILES_MATCHING PATTERN "*.md")
+install(DIRECTORY docs/ DESTINATION "${CMAKE_INSTALL_DOCDIR}" OPTIONAL FILES_MATCHING PATTERN "*.md" PATTERN "*.schema.json")

@@ -15,8 +15,16 @@ for file in bin/mbed-cloud-connectivity-settings include/mbed_cloud_connectivity
     lib/cmake/MbedCloudConnectivity/MbedCloudConnectivityConfig.cmake \
     lib/cmake/MbedCloudConnectivity/MbedCloudConnectivityConfigVersion.cmake \
     lib/cmake/MbedCloudConnectivity/MbedCloudConnectivityFunctions.cmake \
-    lib/pkgconfig/mbed-cloud-connectivity.pc LICENSE; do
+    lib/pkgconfig/mbed-cloud-connectivity.pc LICENSE \
+    bin/mbed-netcheck share/man/man1/mbed-netcheck.1 share/bash-completion/completions/mbed-netcheck \
+    share/zsh/site-functions/_mbed-netcheck share/fish/vendor_completions.d/mbed-netcheck.fish netcheck.schema.json; do
     expect_in "$file" "$file" "$files"
 done
 expect_equal "no file names the build tree" "" "$(grep -rlIF -e "$BUILD" -e "$SOURCE" --include='*.cmake' --include='*.pc' "$PREFIX" || true)"
 expect_in "the settings tool runs" "keepalive" "$("$PREFIX/bin/mbed-cloud-connectivity-settings" --help | tr '[:upper:]' '[:lower:]')$("$PREFIX/bin/mbed-cloud-connectivity-settings" | tr '[:upper:]' '[:lower:]')"
+expect_in "the network check runs" "mbed-netcheck" "$("$PREFIX/bin/mbed-netcheck" --version)"
+for option in region endpoints host resolver cafile cert key timeout json verbose; do
+    expect_in "the manual page has --$option" "\\-\\-$option" "$(<"$PREFIX/share/man/man1/mbed-netcheck.1")"
+    expect_in "the completions have --$option" "--$option" "$(<"$PREFIX/share/bash-completion/completions/mbed-netcheck")"
+done
+bash -n "$PREFIX/share/bash-completion/completions/mbed-netcheck" || fail "bash does not read the completions"
