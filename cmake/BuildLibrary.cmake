@@ -94,7 +94,7 @@ else()
     set(ENV{MBEDTLS_CONNECTION_ID_EXTENSION} "${MBED_CLOUD_CONNECTIVITY_CONNECTION_ID_EXTENSION}")
 endif()
 
-set(arguments --package mbed-cloud-connectivity --lib --no-default-features)
+set(arguments --package mbed-cloud-connectivity --lib --no-default-features --features netcheck)
 if(MCC_WITH_PAL)
     list(APPEND arguments --features pal)
 endif()

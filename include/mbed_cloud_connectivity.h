@@ -259,6 +259,206 @@ typedef int32_t mcc_log_level_t;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// What a result is about: it tells which member of `data` counts.
+enum mcc_netcheck_result_type_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // How this device stands to the internet: `data.nat`.
+    MCC_NETCHECK_NAT = 1,
+    // A name: `data.name`.
+    MCC_NETCHECK_NAME = 2,
+    // A port of an address: `data.port`.
+    MCC_NETCHECK_PORT = 3,
+    // What it means, in words: `data.finding`. The gravest come first.
+    MCC_NETCHECK_FINDING = 4,
+    // The last result: `data.summary`.
+    MCC_NETCHECK_SUMMARY = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum mcc_netcheck_result_type_t mcc_netcheck_result_type_t;
+#else
+typedef int32_t mcc_netcheck_result_type_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// How this device stands to the internet.
+enum mcc_netcheck_nat_verdict_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // By an address of the internet.
+    MCC_NETCHECK_NAT_DIRECT = 1,
+    // By an address of the private or shared ranges: behind a NAT.
+    MCC_NETCHECK_NAT_BEHIND = 2,
+    // It has no way out.
+    MCC_NETCHECK_NAT_NO_ADDRESS = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum mcc_netcheck_nat_verdict_t mcc_netcheck_nat_verdict_t;
+#else
+typedef int32_t mcc_netcheck_nat_verdict_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What a host's name leads to.
+enum mcc_netcheck_name_verdict_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Addresses of the internet.
+    MCC_NETCHECK_NAME_OK = 1,
+    // The host was given as an address.
+    MCC_NETCHECK_NAME_IS_ADDRESS = 2,
+    // There is no such name.
+    MCC_NETCHECK_NAME_NOT_FOUND = 3,
+    // The resolvers fail: `code` is their response code.
+    MCC_NETCHECK_NAME_SERVER_FAILURE = 4,
+    // No resolver answers.
+    MCC_NETCHECK_NAME_NO_ANSWER = 5,
+    // Only a hosts file knows the name.
+    MCC_NETCHECK_NAME_HOSTS_FILE_ONLY = 6,
+    // An address that no service of the internet can have.
+    MCC_NETCHECK_NAME_SINKHOLE = 7,
+    // Two resolvers have no address in common.
+    MCC_NETCHECK_NAME_DISAGREE = 8,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum mcc_netcheck_name_verdict_t mcc_netcheck_name_verdict_t;
+#else
+typedef int32_t mcc_netcheck_name_verdict_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Whether the resolvers keep to the time that an answer may be kept for.
+enum mcc_netcheck_ttl_verdict_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // They do.
+    MCC_NETCHECK_TTL_OK = 1,
+    // An answer outlives its time.
+    MCC_NETCHECK_TTL_STALE = 2,
+    // It could not be told.
+    MCC_NETCHECK_TTL_UNKNOWN = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum mcc_netcheck_ttl_verdict_t mcc_netcheck_ttl_verdict_t;
+#else
+typedef int32_t mcc_netcheck_ttl_verdict_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Whether a port is reached.
+enum mcc_netcheck_reach_verdict_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // It is: TCP connects, or DTLS answers.
+    MCC_NETCHECK_REACH_OPEN = 1,
+    // TCP is refused.
+    MCC_NETCHECK_REACH_REFUSED = 2,
+    // Nothing comes back: TCP is filtered, or UDP silent.
+    MCC_NETCHECK_REACH_SILENT = 3,
+    // The network says that it cannot be reached, UDP by ICMP, or this device has no way to it: `error_number` says more.
+    MCC_NETCHECK_REACH_UNREACHABLE = 4,
+    // This device could not try: `error_number` says why.
+    MCC_NETCHECK_REACH_NOT_TRIED = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum mcc_netcheck_reach_verdict_t mcc_netcheck_reach_verdict_t;
+#else
+typedef int32_t mcc_netcheck_reach_verdict_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What a TLS handshake, which trusts nobody, came to.
+enum mcc_netcheck_tls_verdict_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // None was tried.
+    MCC_NETCHECK_TLS_NONE = 0,
+    // The certificate is from the expected issuer.
+    MCC_NETCHECK_TLS_GENUINE = 1,
+    // There is a certificate, and nothing to judge it by.
+    MCC_NETCHECK_TLS_NOT_JUDGED = 2,
+    // The certificate is from somebody else: TLS is opened on the way.
+    MCC_NETCHECK_TLS_INTERCEPTED = 3,
+    // What answers does not speak TLS.
+    MCC_NETCHECK_TLS_NOT_TLS = 4,
+    // The connection was closed or reset in the handshake.
+    MCC_NETCHECK_TLS_RESET = 5,
+    // The peer ended the handshake by an alert.
+    MCC_NETCHECK_TLS_ALERT = 6,
+    // The handshake did not come to an end in time.
+    MCC_NETCHECK_TLS_TIMED_OUT = 7,
+    // The handshake failed otherwise.
+    MCC_NETCHECK_TLS_FAILED = 8,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum mcc_netcheck_tls_verdict_t mcc_netcheck_tls_verdict_t;
+#else
+typedef int32_t mcc_netcheck_tls_verdict_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What a CoAP ping through the session came to.
+enum mcc_netcheck_coap_verdict_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // None was tried.
+    MCC_NETCHECK_COAP_NONE = 0,
+    // It was answered.
+    MCC_NETCHECK_COAP_ANSWERED = 1,
+    // It was not.
+    MCC_NETCHECK_COAP_SILENT = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum mcc_netcheck_coap_verdict_t mcc_netcheck_coap_verdict_t;
+#else
+typedef int32_t mcc_netcheck_coap_verdict_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// How grave a finding is.
+enum mcc_netcheck_severity_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // All is well.
+    MCC_NETCHECK_WELL = 0,
+    // Good to know.
+    MCC_NETCHECK_NOTE = 1,
+    // The device works, but not in every way or not for ever.
+    MCC_NETCHECK_WARNING = 2,
+    // It stops the device.
+    MCC_NETCHECK_STOPS = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum mcc_netcheck_severity_t mcc_netcheck_severity_t;
+#else
+typedef int32_t mcc_netcheck_severity_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // What kind of failure a status is: few enough to switch on.
 enum mcc_error_class_t
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -670,6 +870,182 @@ typedef struct mcc_keepalive_options_t {
 // It is called from whichever thread logs, from several at once too, and must not call `mcc_log_set`.
 typedef void (*mcc_log_callback_t)(void *argument, mcc_log_level_t level, const char *message);
 
+// A host of the service, and how devices reach it. Begin with `MCC_NETCHECK_ENDPOINT_INIT`.
+typedef struct mcc_netcheck_endpoint_t {
+    // The size of this struct in bytes, as the initialiser sets it.
+    uint32_t size;
+    // 1: it speaks CoAP inside TLS and DTLS, and is pinged where the credentials allow it. 0 (the default): it does not.
+    uint32_t coap;
+    // 1: only Edge gateways need it; what stops it is a warning. 0 (the default): every device does.
+    uint32_t edge_only;
+    // The port reached by UDP with DTLS, or 0 (the default) for none.
+    uint16_t udp_port;
+    // The port reached by TCP with TLS, or 0 (the default) for none.
+    uint16_t tcp_port;
+    // Another port reached by TCP with TLS, or 0 (the default) for none.
+    uint16_t alternative_tcp_port;
+    // Keeps the fields below aligned; 0.
+    uint16_t reserved;
+    // Its name, or an address.
+    const char *host;
+    // The service, as people call it; null (the default) for the host.
+    const char *service;
+    // What a device needs one of: endpoints of the same purpose stand in for each other. Null (the default): a purpose of its own.
+    const char *purpose;
+    // The issuer that its certificate has to have, such as `C=GB, O=Example, CN=Example CA`, compared attribute by attribute; null
+    // (the default) where any will do.
+    const char *expected_issuer;
+} mcc_netcheck_endpoint_t;
+
+// What is checked, and how. Begin with `MCC_NETCHECK_OPTIONS_INIT`. Everything that is pointed to is only read, and not after
+// `mcc_netcheck_run` has returned. Certificates and keys are PEM text or DER; a size does not count the NUL of a text.
+typedef struct mcc_netcheck_options_t {
+    // The size of this struct in bytes, as the initialiser sets it.
+    uint32_t size;
+    // Milliseconds that the whole check may take, 100 to 600000; 14000 by default.
+    uint32_t timeout_ms;
+    // 1: addresses of private networks are as good as others, for a service of one's own. 0 (the default): a name that leads to one
+    // is redirected.
+    uint32_t allow_private_addresses;
+    // Keeps the fields below aligned; 0.
+    uint32_t reserved;
+    // The region whose endpoints are checked; null (the default) for `us-east-1`. Not used where `endpoints` are given.
+    const char *region;
+    // Endpoints in place of the region's: pointers to `endpoint_count` of them. Null by default.
+    const struct mcc_netcheck_endpoint_t *const *endpoints;
+    // How many.
+    size_t endpoint_count;
+    // Resolvers in place of the system's, each `ADDRESS:PORT` or `[ADDRESS]:PORT`: pointers to `resolver_count` texts. Null by
+    // default.
+    const char *const *resolvers;
+    // How many.
+    size_t resolver_count;
+    // The CA certificates that the service's chains lead to, or null: then only issuers that endpoints expect are judged.
+    const uint8_t *ca;
+    // Size of `ca` in bytes.
+    size_t ca_size;
+    // The device's own certificate and the chain to its CA, or null: then nothing is pinged.
+    const uint8_t *certificate;
+    // Size of `certificate` in bytes.
+    size_t certificate_size;
+    // The private key of `certificate`, PKCS#8 or SEC1 without a password, or null.
+    const uint8_t *key;
+    // Size of `key` in bytes.
+    size_t key_size;
+} mcc_netcheck_options_t;
+
+// `MCC_NETCHECK_NAT`
+typedef struct mcc_netcheck_nat_t {
+    // The verdict.
+    mcc_netcheck_nat_verdict_t verdict;
+    // This device's address, as text; empty where it has none.
+    const char *address;
+} mcc_netcheck_nat_t;
+
+// `MCC_NETCHECK_NAME`
+typedef struct mcc_netcheck_name_t {
+    // The service.
+    const char *service;
+    // The host.
+    const char *host;
+    // The verdict.
+    mcc_netcheck_name_verdict_t verdict;
+    // The resolvers' response code (RFC 1035 section 4.1.1) where they fail; else 0.
+    uint16_t code;
+    // Whether the resolvers keep to TTLs.
+    mcc_netcheck_ttl_verdict_t ttl;
+    // The addresses that were tried, as texts.
+    const char *const *addresses;
+    // How many.
+    size_t address_count;
+} mcc_netcheck_name_t;
+
+// `MCC_NETCHECK_PORT`
+typedef struct mcc_netcheck_port_t {
+    // The service.
+    const char *service;
+    // The host.
+    const char *host;
+    // The address, as text.
+    const char *address;
+    // 1: UDP. 0: TCP.
+    uint32_t udp;
+    // The port.
+    uint16_t port;
+    // Whether it is reached.
+    mcc_netcheck_reach_verdict_t reach;
+    // The error of the system that `reach` tells of; else 0.
+    int32_t error_number;
+    // Microseconds until TCP was connected or DTLS answered, if it did; else 0.
+    uint64_t round_trip_us;
+    // What TLS came to.
+    mcc_netcheck_tls_verdict_t tls;
+    // Who issued the certificate; null where there was none.
+    const char *issuer;
+    // Who should have, where TLS is intercepted; else null.
+    const char *expected_issuer;
+    // The number of the alert (RFC 8446 section 6), the status of HTTP where that answered, or the error of Mbed TLS; else 0.
+    int32_t tls_detail;
+    // The first bytes of what does not speak TLS; null where there are none.
+    const uint8_t *first_bytes;
+    // How many, at most 64.
+    size_t first_bytes_size;
+    // What a ping came to.
+    mcc_netcheck_coap_verdict_t coap;
+    // Microseconds until the ping was answered, if it was; else 0.
+    uint64_t ping_round_trip_us;
+} mcc_netcheck_port_t;
+
+// `MCC_NETCHECK_FINDING`
+typedef struct mcc_netcheck_finding_t {
+    // How grave it is.
+    mcc_netcheck_severity_t severity;
+    // What it is about, by number: those of the command's JSON, described in `docs/netcheck.md`.
+    int32_t kind;
+    // The class of the reason that a connection gives for the same; `MCC_CLASS_NONE` where it gives none.
+    mcc_error_class_t error_class;
+    // The host, or null.
+    const char *host;
+    // What is wrong, in a sentence.
+    const char *what;
+    // What to do, in a sentence that can be sent to the network's owner.
+    const char *what_to_do;
+} mcc_netcheck_finding_t;
+
+// `MCC_NETCHECK_SUMMARY`
+typedef struct mcc_netcheck_summary_t {
+    // The gravest of the findings.
+    mcc_netcheck_severity_t severity;
+    // Milliseconds that the check took.
+    uint64_t duration_ms;
+} mcc_netcheck_summary_t;
+
+// What a result says; the result's type tells which member counts.
+typedef union mcc_netcheck_data_t {
+    // `MCC_NETCHECK_NAT`
+    struct mcc_netcheck_nat_t nat;
+    // `MCC_NETCHECK_NAME`
+    struct mcc_netcheck_name_t name;
+    // `MCC_NETCHECK_PORT`
+    struct mcc_netcheck_port_t port;
+    // `MCC_NETCHECK_FINDING`
+    struct mcc_netcheck_finding_t finding;
+    // `MCC_NETCHECK_SUMMARY`
+    struct mcc_netcheck_summary_t summary;
+} mcc_netcheck_data_t;
+
+// One result.
+typedef struct mcc_netcheck_result_t {
+    // What it is about. New types can be added: pass over those that you do not know.
+    mcc_netcheck_result_type_t type;
+    // What it says.
+    union mcc_netcheck_data_t data;
+} mcc_netcheck_result_t;
+
+// Takes the results of a check, one at a time, on the thread that called `mcc_netcheck_run`. The result and all that it points to are
+// gone when it returns. Any `mcc_*` function may be called from it; it must not throw or jump out.
+typedef void (*mcc_netcheck_result_cb)(void *argument, const struct mcc_netcheck_result_t *result);
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -885,6 +1261,22 @@ void mcc_log_set(mcc_log_callback_t callback,
                  void *argument,
                  int32_t level);
 
+// Checks whether this network lets a device through to the service, and gives the results to `callback` when all are there: how the
+// device stands to the internet, each name, each port, then what it means in words, and a summary.
+//
+// It takes as long as the slowest check, at most `timeout_ms`; the checks run side by side on threads of their own, which end with
+// it, but for a lookup by a resolver of the system that hangs. Null options mean the defaults. Any thread; not from a callback of a
+// connection, which it would hold up. Names are asked of the resolvers and addresses are connected to, as a device would; nothing
+// else leaves the machine.
+//
+// Errors: `MCC_ERR_NULL_POINTER` (callback, a host, or an element of a list), `MCC_ERR_INVALID_ARGUMENT` (a number out of its range,
+// an unknown region, a resolver that is no address and port, an issuer that is none, an endpoint without a port), `MCC_ERR_URI_HOST`
+// (a host that cannot be a name or an address), `MCC_ERR_CA_INVALID`, `MCC_ERR_CERTIFICATE_INVALID`, `MCC_ERR_KEY_INVALID`,
+// `MCC_ERR_KEY_MISMATCH`, `MCC_ERR_OUT_OF_MEMORY`. Then nothing was checked. That the network stops the device is no error.
+mcc_status_t mcc_netcheck_run(const struct mcc_netcheck_options_t *options,
+                              mcc_netcheck_result_cb callback,
+                              void *argument);
+
 // Says whom the sessions of a TLS or DTLS configuration of the PAL are for: the name is sent to the server (SNI), and the server's
 // certificate has to be for it. `configuration` is a `palTLSConfHandle_t`; the name is copied; null: no name, as without this call.
 //
@@ -939,3 +1331,6 @@ const char *mcc_keepalive_interval_source(void);
       2000, 0, 30000, 10000, 15000, 30000, 0, 75, 9, 0, NULL, 0, 0, 0, 3600, 150, 5, 0 }
 #define MCC_CONNECTION_STATS_INIT { sizeof(mcc_connection_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define MCC_KEEPALIVE_OPTIONS_INIT { sizeof(mcc_keepalive_options_t), 0, 10, 30000, 1, 0, 0 }
+#define MCC_NETCHECK_ENDPOINT_INIT { sizeof(mcc_netcheck_endpoint_t), 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
+#define MCC_NETCHECK_OPTIONS_INIT \
+    { sizeof(mcc_netcheck_options_t), 14000, 0, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0 }

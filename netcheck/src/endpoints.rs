@@ -2,6 +2,7 @@
 
 use crate::arguments::check_host_name;
 use mbed_cloud_connectivity::netcheck::endpoint::{self, Endpoint, Port, Transport};
+use mbed_cloud_connectivity::tls::name;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -39,7 +40,7 @@ struct Entry {
     #[serde(default)]
     edge_only: bool,
     coap: Option<bool>,
-    expected_issuer: Option<String>,
+    expected_issuer: Option<Spanned<String>>,
 }
 
 /// Reads the text of a file. An error is one line: `LINE:COLUMN: what is wrong and what is expected`.
@@ -104,6 +105,15 @@ fn endpoint(entry: Entry) -> Result<Endpoint, (usize, String)> {
     for text in entry.ports.into_inner() {
         reached_by.push(port(text.get_ref()).map_err(at(text.span().start))?);
     }
+    if let Some(issuer) = &entry.expected_issuer {
+        if name::parse(issuer.get_ref()).is_none() {
+            let text = issuer.get_ref().escape_debug();
+            return Err((
+                issuer.span().start,
+                format!("\"{text}\" is no name: expected one such as \"C=GB, CN=Example CA\""),
+            ));
+        }
+    }
     Ok(Endpoint {
         purpose: entry.purpose.unwrap_or_else(|| entry.service.clone()),
         service: entry.service,
@@ -111,7 +121,7 @@ fn endpoint(entry: Entry) -> Result<Endpoint, (usize, String)> {
         reached_by,
         edge_only: entry.edge_only,
         coap: entry.coap.unwrap_or(!entry.edge_only),
-        expected_issuer: entry.expected_issuer,
+        expected_issuer: entry.expected_issuer.map(Spanned::into_inner),
     })
 }
 
@@ -202,6 +212,7 @@ edge_only = true
         let host = "a".repeat(300);
         for (wrong, right, place, texts) in [
             ("edge_only", "edge", "18:1", &["unknown field `edge`", "expected one of", "`edge_only`"][..]),
+            ("CN=Example CA", "Example CA", "18:1", &["Example CA", "is no name", "C=GB"]),
             ("\"CoAP bootstrap\"", "5", "8:11", &["integer `5`", "expected a string"]),
             ("tcp/443", "tcp/0", "17:10", &["\"tcp/0\" is no port", "1 to 65535"]),
             ("tcp/443", "tcp/70000", "17:10", &["\"tcp/70000\" is no port"]),

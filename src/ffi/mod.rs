@@ -18,6 +18,8 @@ mod handle;
 mod host;
 pub mod keepalive;
 pub mod log;
+#[cfg(feature = "netcheck")]
+pub mod netcheck;
 /// cbindgen:ignore
 #[cfg(feature = "pal")]
 pub mod pal;

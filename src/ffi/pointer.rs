@@ -20,6 +20,23 @@ pub(super) unsafe fn bytes<'a>(pointer: *const u8, size: usize) -> Result<&'a [u
     }
 }
 
+/// The pointers of a list; null is only allowed for none.
+///
+/// # Safety
+/// `count` pointers at `pointer` can be read while the slice lives.
+#[cfg(feature = "netcheck")]
+pub(super) unsafe fn array<'a, T>(pointer: *const *const T, count: usize) -> Result<&'a [*const T], Status> {
+    match (pointer.is_null(), count) {
+        (true, 0) => Ok(&[]),
+        (true, _) => Err(Status::NullPointer),
+        (false, _) if count > isize::MAX as usize / size_of::<*const T>() || !pointer.is_aligned() => {
+            Err(Status::InvalidArgument)
+        }
+        // SAFETY: not null, aligned, and readable by the caller's promise; the size fits an allocation.
+        (false, _) => Ok(unsafe { std::slice::from_raw_parts(pointer, count) }),
+    }
+}
+
 /// The message at `pointer`, of one byte at least.
 ///
 /// # Safety

@@ -5,6 +5,7 @@ mod words;
 use super::endpoint::{Port, Transport};
 use super::report::{EndpointReport, PortReport, Reach};
 use super::verdict::{CoapVerdict, NameVerdict, NatVerdict, TcpVerdict, TlsVerdict, TtlVerdict, UdpVerdict};
+use crate::error::Class;
 use std::net::IpAddr;
 
 /// How grave a finding is.
@@ -69,6 +70,28 @@ pub enum Kind {
     BehindNat = 501,
     /// The device has no way out.
     NoNetwork = 502,
+}
+
+impl Kind {
+    /// The class of the reason that a connection gives when it meets the same; none where it would not notice.
+    pub const fn class(self) -> Class {
+        match self {
+            Self::NoSuchName | Self::ResolverFails | Self::ResolverSilent => Class::Name,
+            Self::HostsFile | Self::Sinkhole | Self::ResolversDisagree | Self::StaleAnswers | Self::BehindNat => {
+                Class::None
+            }
+            Self::Refused => Class::Refused,
+            Self::Filtered | Self::UdpSilent | Self::HandshakeTimeout => Class::Filtered,
+            Self::Unreachable | Self::UdpUnreachable => Class::Unreachable,
+            Self::NotTried => Class::Resource,
+            Self::Intercepted => Class::Intercepted,
+            Self::NotTls | Self::HandshakeFailed => Class::Protocol,
+            Self::HandshakeReset => Class::ClosedByPeer,
+            Self::HandshakeAlert => Class::Alert,
+            Self::PingSilent => Class::SilentPath,
+            Self::NoNetwork => Class::NetworkDown,
+        }
+    }
 }
 
 /// Something that a technician should know.

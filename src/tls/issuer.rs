@@ -1,33 +1,13 @@
 //! Who issued a certificate, against who should have.
 
+use super::name::{self, Attribute};
 use mbed_cloud_connectivity_mbedtls::x509::CertificateInfo;
 use std::fmt::{self, Display};
-
-pub use mbed_cloud_connectivity_mbedtls::x509::Attribute;
 
 /// Of a longer name the log has its begin: whoever answers chooses it.
 const MAX_TEXT_SIZE: usize = 256;
 /// So many of the expected names stand in the log.
 const MAX_NAMES: usize = 3;
-
-/// A name of these attributes, such as `[("C", "GB"), ("CN", "Example CA")]`, to compare with.
-pub fn name(attributes: &[(&str, &str)]) -> Vec<Attribute> {
-    let attribute =
-        |(name, value): &(&str, &str)| Attribute { name: (*name).to_owned(), value: value.as_bytes().to_vec() };
-    attributes.iter().map(attribute).collect()
-}
-
-/// Whether two names have the same attributes: each as often, in any order, their values without regard to the case of ASCII
-/// letters (RFC 5280 section 7.1). Texts of names are nothing to compare: the same name is written in many ways.
-pub fn is_same_name(one: &[Attribute], other: &[Attribute]) -> bool {
-    let sorted = |name: &[Attribute]| {
-        let attributes = name.iter().map(|attribute| (attribute.name.clone(), attribute.value.to_ascii_lowercase()));
-        let mut attributes: Vec<_> = attributes.collect();
-        attributes.sort_unstable();
-        attributes
-    };
-    one.len() == other.len() && sorted(one) == sorted(other)
-}
 
 /// The certificates were issued by authorities other than those expected.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +19,8 @@ pub(super) struct Stranger<'a> {
 impl<'a> Stranger<'a> {
     /// None: an expected name is among the issuers of what was presented, or there is nothing to compare.
     pub(super) fn among(presented: &'a [CertificateInfo], expected: &'a [CertificateInfo]) -> Option<Self> {
-        let is_expected = |issuer: &[Attribute]| expected.iter().any(|ca| is_same_name(&ca.subject_attributes, issuer));
+        let is_expected =
+            |issuer: &[Attribute]| expected.iter().any(|ca| name::is_same(&ca.subject_attributes, issuer));
         // The last one is the highest of its chain: who issued that one is behind it all.
         let found = presented.last()?;
         let strange = !expected.is_empty() && !presented.iter().any(|one| is_expected(&one.issuer_attributes));
@@ -70,14 +51,12 @@ fn begin_of(text: &str) -> &str {
 mod tests {
     use super::*;
 
-    const CA: [(&str, &str); 3] = [("C", "GB"), ("O", "Example Ltd"), ("CN", "Example CA")];
-
     fn certificate(subject: &str, issuer: &str) -> CertificateInfo {
         CertificateInfo {
             subject: format!("CN={subject}"),
             issuer: format!("CN={issuer}"),
-            subject_attributes: name(&[("CN", subject)]),
-            issuer_attributes: name(&[("CN", issuer)]),
+            subject_attributes: name::parse(&format!("CN={subject}")).unwrap(),
+            issuer_attributes: name::parse(&format!("CN={issuer}")).unwrap(),
             not_before: 0,
             not_after: 0,
             serial: Vec::new(),
@@ -85,29 +64,6 @@ mod tests {
             public_key: Vec::new(),
             der: Vec::new(),
         }
-    }
-
-    #[test]
-    fn names_are_the_same_by_their_attributes_in_any_order_and_case() {
-        let ca = name(&CA);
-        let [country, organisation, common] = CA;
-        assert!(is_same_name(&ca, &ca));
-        assert!(is_same_name(&name(&[common, country, organisation]), &ca));
-        assert!(is_same_name(&ca, &name(&[("C", "gb"), organisation, ("CN", "EXAMPLE ca")])));
-        for other in [
-            &[][..],
-            &[country, organisation],
-            &[country, organisation, common, common],
-            &[country, organisation, organisation],
-            &[country, organisation, ("CN", "Example CA 2")],
-            &[country, ("OU", "Example Ltd"), common],
-            &[country, ("O", "Example CA"), ("CN", "Example Ltd")],
-            &[("CN", "GB, O=Example Ltd, CN=Example CA")],
-        ] {
-            assert!(!is_same_name(&name(other), &ca) && !is_same_name(&ca, &name(other)), "{other:?}");
-        }
-        // What is no ASCII is compared byte by byte.
-        assert!(!is_same_name(&name(&[("CN", "Ä")]), &name(&[("CN", "ä")])));
     }
 
     #[test]
