@@ -15,7 +15,7 @@ project 'find_package(PkgConfig REQUIRED)' \
     "target_sources(application PRIVATE \"$SOURCE/c-tests/pal_support.c\" \"$SOURCE/c-tests/resolver.c\" \"$SOURCE/c-tests/support.c\")" \
     "target_include_directories(application PRIVATE . \"$SOURCE/c-tests\")" \
     'target_compile_options(application PRIVATE -Wall -Wextra -Wpedantic -Werror -g)' \
-    'target_compile_definitions(application PRIVATE MCC_TEST_PEER="" MCC_TEST_CERTIFICATES="" MCC_TEST_PEERS_DIRECTORY="")' \
+    'target_compile_definitions(application PRIVATE MCC_TEST_PEER="" MCC_TEST_CERTIFICATES="" MCC_TEST_PEERS_DIRECTORY="" MCC_TEST_MBEDTLS_CID_SERVER="" MCC_TEST_UDP_NAT="")' \
     'target_link_libraries(application PRIVATE PkgConfig::CMOCKA)' \
     'mbed_cloud_connectivity_configure(application)'
 
