@@ -127,6 +127,7 @@ static void another_issuer_is_somebody_who_opens_tls(void **state)
     assert_non_null(strstr(outcome.expected, "Tests: ca"));
     assert_int_equal(outcome.summary.severity, MCC_NETCHECK_STOPS);
     assert_int_equal(outcome.gravest.severity, MCC_NETCHECK_STOPS);
+    assert_int_equal(outcome.gravest.kind, MCC_NETCHECK_KIND_INTERCEPTED);
     /* The same reason that a connection gives. */
     assert_int_equal(outcome.gravest.error_class, MCC_CLASS_INTERCEPTED);
     assert_int_equal(mcc_status_class(MCC_ERR_INTERCEPTED), MCC_CLASS_INTERCEPTED);
@@ -147,6 +148,8 @@ static void a_port_that_nobody_has_is_refused_and_stops_the_device(void **state)
     assert_int_equal(outcome.udp.reach, MCC_NETCHECK_REACH_UNREACHABLE);
     assert_true(outcome.udp.error_number > 0);
     assert_int_equal(outcome.summary.severity, MCC_NETCHECK_STOPS);
+    assert_int_equal(outcome.gravest.kind, MCC_NETCHECK_KIND_REFUSED);
+    assert_int_equal(outcome.gravest.error_class, MCC_CLASS_REFUSED);
     assert_true(strlen(outcome.what) > 0);
     assert_true(strlen(outcome.what_to_do) > 0);
 }

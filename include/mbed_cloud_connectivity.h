@@ -459,6 +459,65 @@ typedef int32_t mcc_netcheck_severity_t;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// What a finding is about. A number never changes its meaning; new ones can be added.
+enum mcc_netcheck_kind_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // There is no such name.
+    MCC_NETCHECK_KIND_NO_SUCH_NAME = 101,
+    // The resolvers fail.
+    MCC_NETCHECK_KIND_RESOLVER_FAILS = 102,
+    // No resolver answers.
+    MCC_NETCHECK_KIND_RESOLVER_SILENT = 103,
+    // The name comes from a hosts file only.
+    MCC_NETCHECK_KIND_HOSTS_FILE = 104,
+    // The name leads to an address that no service of the internet can have.
+    MCC_NETCHECK_KIND_SINKHOLE = 105,
+    // Resolvers contradict each other.
+    MCC_NETCHECK_KIND_RESOLVERS_DISAGREE = 106,
+    // A resolver keeps answers for too long.
+    MCC_NETCHECK_KIND_STALE_ANSWERS = 107,
+    // A port is refused.
+    MCC_NETCHECK_KIND_REFUSED = 201,
+    // A port is filtered.
+    MCC_NETCHECK_KIND_FILTERED = 202,
+    // A host cannot be reached.
+    MCC_NETCHECK_KIND_UNREACHABLE = 203,
+    // UDP does not come through.
+    MCC_NETCHECK_KIND_UDP_SILENT = 204,
+    // UDP is turned away.
+    MCC_NETCHECK_KIND_UDP_UNREACHABLE = 205,
+    // This device could not try.
+    MCC_NETCHECK_KIND_NOT_TRIED = 206,
+    // Somebody opens TLS on the way.
+    MCC_NETCHECK_KIND_INTERCEPTED = 301,
+    // Something else than TLS answers.
+    MCC_NETCHECK_KIND_NOT_TLS = 302,
+    // The connection is cut in the handshake.
+    MCC_NETCHECK_KIND_HANDSHAKE_RESET = 303,
+    // The peer ended the handshake by an alert.
+    MCC_NETCHECK_KIND_HANDSHAKE_ALERT = 304,
+    // The handshake does not come to an end.
+    MCC_NETCHECK_KIND_HANDSHAKE_TIMEOUT = 305,
+    // The handshake failed otherwise.
+    MCC_NETCHECK_KIND_HANDSHAKE_FAILED = 306,
+    // A ping through the session is not answered.
+    MCC_NETCHECK_KIND_PING_SILENT = 401,
+    // The device is behind a NAT.
+    MCC_NETCHECK_KIND_BEHIND_NAT = 501,
+    // The device has no way out.
+    MCC_NETCHECK_KIND_NO_NETWORK = 502,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum mcc_netcheck_kind_t mcc_netcheck_kind_t;
+#else
+typedef int32_t mcc_netcheck_kind_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // What kind of failure a status is: few enough to switch on.
 enum mcc_error_class_t
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -1000,8 +1059,8 @@ typedef struct mcc_netcheck_port_t {
 typedef struct mcc_netcheck_finding_t {
     // How grave it is.
     mcc_netcheck_severity_t severity;
-    // What it is about, by number: those of the command's JSON, described in `docs/netcheck.md`.
-    int32_t kind;
+    // What it is about.
+    mcc_netcheck_kind_t kind;
     // The class of the reason that a connection gives for the same; `MCC_CLASS_NONE` where it gives none.
     mcc_error_class_t error_class;
     // The host, or null.

@@ -6,7 +6,7 @@ use crate::ffi::pointer::{Sized32, array, bytes, sized, text};
 use crate::ffi::status::{mcc_error_class_t, mcc_status_t};
 use crate::ffi::status_of_result;
 use crate::netcheck::endpoint::{self, Endpoint, Port, Transport};
-use crate::netcheck::finding::{Finding, Severity};
+use crate::netcheck::finding::{Finding, Kind, Severity};
 use crate::netcheck::report::{EndpointReport, PortReport, Reach, Report};
 use crate::netcheck::verdict::{CoapVerdict, NameVerdict, NatVerdict, TcpVerdict, TlsVerdict, TtlVerdict, UdpVerdict};
 use crate::netcheck::{self, Credentials, Options};
@@ -249,6 +249,85 @@ pub enum mcc_netcheck_severity_t {
     MCC_NETCHECK_STOPS = 3,
 }
 
+/// What a finding is about. A number never changes its meaning; new ones can be added.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum mcc_netcheck_kind_t {
+    /// There is no such name.
+    MCC_NETCHECK_KIND_NO_SUCH_NAME = 101,
+    /// The resolvers fail.
+    MCC_NETCHECK_KIND_RESOLVER_FAILS = 102,
+    /// No resolver answers.
+    MCC_NETCHECK_KIND_RESOLVER_SILENT = 103,
+    /// The name comes from a hosts file only.
+    MCC_NETCHECK_KIND_HOSTS_FILE = 104,
+    /// The name leads to an address that no service of the internet can have.
+    MCC_NETCHECK_KIND_SINKHOLE = 105,
+    /// Resolvers contradict each other.
+    MCC_NETCHECK_KIND_RESOLVERS_DISAGREE = 106,
+    /// A resolver keeps answers for too long.
+    MCC_NETCHECK_KIND_STALE_ANSWERS = 107,
+    /// A port is refused.
+    MCC_NETCHECK_KIND_REFUSED = 201,
+    /// A port is filtered.
+    MCC_NETCHECK_KIND_FILTERED = 202,
+    /// A host cannot be reached.
+    MCC_NETCHECK_KIND_UNREACHABLE = 203,
+    /// UDP does not come through.
+    MCC_NETCHECK_KIND_UDP_SILENT = 204,
+    /// UDP is turned away.
+    MCC_NETCHECK_KIND_UDP_UNREACHABLE = 205,
+    /// This device could not try.
+    MCC_NETCHECK_KIND_NOT_TRIED = 206,
+    /// Somebody opens TLS on the way.
+    MCC_NETCHECK_KIND_INTERCEPTED = 301,
+    /// Something else than TLS answers.
+    MCC_NETCHECK_KIND_NOT_TLS = 302,
+    /// The connection is cut in the handshake.
+    MCC_NETCHECK_KIND_HANDSHAKE_RESET = 303,
+    /// The peer ended the handshake by an alert.
+    MCC_NETCHECK_KIND_HANDSHAKE_ALERT = 304,
+    /// The handshake does not come to an end.
+    MCC_NETCHECK_KIND_HANDSHAKE_TIMEOUT = 305,
+    /// The handshake failed otherwise.
+    MCC_NETCHECK_KIND_HANDSHAKE_FAILED = 306,
+    /// A ping through the session is not answered.
+    MCC_NETCHECK_KIND_PING_SILENT = 401,
+    /// The device is behind a NAT.
+    MCC_NETCHECK_KIND_BEHIND_NAT = 501,
+    /// The device has no way out.
+    MCC_NETCHECK_KIND_NO_NETWORK = 502,
+}
+
+impl From<Kind> for mcc_netcheck_kind_t {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::NoSuchName => Self::MCC_NETCHECK_KIND_NO_SUCH_NAME,
+            Kind::ResolverFails => Self::MCC_NETCHECK_KIND_RESOLVER_FAILS,
+            Kind::ResolverSilent => Self::MCC_NETCHECK_KIND_RESOLVER_SILENT,
+            Kind::HostsFile => Self::MCC_NETCHECK_KIND_HOSTS_FILE,
+            Kind::Sinkhole => Self::MCC_NETCHECK_KIND_SINKHOLE,
+            Kind::ResolversDisagree => Self::MCC_NETCHECK_KIND_RESOLVERS_DISAGREE,
+            Kind::StaleAnswers => Self::MCC_NETCHECK_KIND_STALE_ANSWERS,
+            Kind::Refused => Self::MCC_NETCHECK_KIND_REFUSED,
+            Kind::Filtered => Self::MCC_NETCHECK_KIND_FILTERED,
+            Kind::Unreachable => Self::MCC_NETCHECK_KIND_UNREACHABLE,
+            Kind::UdpSilent => Self::MCC_NETCHECK_KIND_UDP_SILENT,
+            Kind::UdpUnreachable => Self::MCC_NETCHECK_KIND_UDP_UNREACHABLE,
+            Kind::NotTried => Self::MCC_NETCHECK_KIND_NOT_TRIED,
+            Kind::Intercepted => Self::MCC_NETCHECK_KIND_INTERCEPTED,
+            Kind::NotTls => Self::MCC_NETCHECK_KIND_NOT_TLS,
+            Kind::HandshakeReset => Self::MCC_NETCHECK_KIND_HANDSHAKE_RESET,
+            Kind::HandshakeAlert => Self::MCC_NETCHECK_KIND_HANDSHAKE_ALERT,
+            Kind::HandshakeTimeout => Self::MCC_NETCHECK_KIND_HANDSHAKE_TIMEOUT,
+            Kind::HandshakeFailed => Self::MCC_NETCHECK_KIND_HANDSHAKE_FAILED,
+            Kind::PingSilent => Self::MCC_NETCHECK_KIND_PING_SILENT,
+            Kind::BehindNat => Self::MCC_NETCHECK_KIND_BEHIND_NAT,
+            Kind::NoNetwork => Self::MCC_NETCHECK_KIND_NO_NETWORK,
+        }
+    }
+}
+
 /// `MCC_NETCHECK_NAT`
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -323,8 +402,8 @@ pub struct mcc_netcheck_port_t {
 pub struct mcc_netcheck_finding_t {
     /// How grave it is.
     pub severity: mcc_netcheck_severity_t,
-    /// What it is about, by number: those of the command's JSON, described in `docs/netcheck.md`.
-    pub kind: i32,
+    /// What it is about.
+    pub kind: mcc_netcheck_kind_t,
     /// The class of the reason that a connection gives for the same; `MCC_CLASS_NONE` where it gives none.
     pub error_class: mcc_error_class_t,
     /// The host, or null.
@@ -675,7 +754,7 @@ fn tell_finding(finding: &Finding, callback: &dyn Fn(mcc_netcheck_result_type_t,
     let (what, what_to_do) = (c_text(&finding.what), c_text(&finding.what_to_do));
     let finding = mcc_netcheck_finding_t {
         severity: c_severity(Some(finding.severity)),
-        kind: finding.kind as i32,
+        kind: finding.kind.into(),
         error_class: finding.kind.class().into(),
         host: host.as_ref().map_or(std::ptr::null(), |host| host.as_ptr()),
         what: what.as_ptr(),
