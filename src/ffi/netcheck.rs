@@ -581,9 +581,13 @@ unsafe fn checked_endpoint(endpoint: *const mcc_netcheck_endpoint_t) -> Result<E
         (Transport::Tcp, endpoint.alternative_tcp_port),
     ];
     let ports = ports.into_iter().filter(|(_, number)| *number != 0);
+    let reached_by: Vec<Port> = ports.map(|(transport, number)| Port { transport, number }).collect();
+    if reached_by.is_empty() {
+        return Err(Status::InvalidArgument);
+    }
     Ok(Endpoint {
         service: optional(endpoint.service)?.unwrap_or_else(|| host.clone()),
-        reached_by: ports.map(|(transport, number)| Port { transport, number }).collect(),
+        reached_by,
         purpose: optional(endpoint.purpose)?.unwrap_or_else(|| host.clone()),
         edge_only: endpoint.edge_only == 1,
         coap: endpoint.coap == 1,

@@ -64,7 +64,7 @@ pub struct Progress {
 /// Checks everything side by side, and returns when all is known or the time is over. It tells of each step on the calling thread.
 ///
 /// # Errors
-/// [`Status::InvalidArgument`] without endpoints or time, or where an endpoint has no port or expects an issuer that is no name.
+/// [`Status::InvalidArgument`] without endpoints or time, or where an endpoint expects an issuer that is no name.
 pub fn run(options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Report, Failure> {
     run_with(options, progress, port::check)
 }
@@ -73,8 +73,7 @@ type Check = fn(&Endpoint, IpAddr, Port, Option<&Credentials>, Instant) -> PortR
 
 fn run_with(options: &Options, progress: &mut dyn FnMut(Progress), check: Check) -> Result<Report, Failure> {
     let is_wrong = |endpoint: &Endpoint| {
-        let no_name = endpoint.expected_issuer.as_ref().is_some_and(|issuer| tls::name::parse(issuer).is_none());
-        no_name || endpoint.reached_by.is_empty()
+        endpoint.expected_issuer.as_ref().is_some_and(|issuer| tls::name::parse(issuer).is_none())
     };
     if options.endpoints.is_empty() || options.endpoints.iter().any(is_wrong) || options.timeout.is_zero() {
         return Err(Status::InvalidArgument.into());
