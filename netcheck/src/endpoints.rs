@@ -46,7 +46,7 @@ struct Entry {
 /// Reads the text of a file. An error is one line: `LINE:COLUMN: what is wrong and what is expected`.
 pub fn read(text: &str) -> Result<EndpointsFile, String> {
     let contents: Contents = toml::from_str(text).map_err(|error| {
-        let message = error.message().replace('\n', ", ");
+        let message = error.message().trim().replace('\n', ", ");
         format!("{}: {message}", place(text, error.span().map_or(0, |span| span.start)))
     })?;
     let at = |start: usize, message: String| format!("{}: {message}", place(text, start));
@@ -212,7 +212,7 @@ edge_only = true
         let host = "a".repeat(300);
         for (wrong, right, place, texts) in [
             ("edge_only", "edge", "18:1", &["unknown field `edge`", "expected one of", "`edge_only`"][..]),
-            ("CN=Example CA", "Example CA", "18:1", &["Example CA", "is no name", "C=GB"]),
+            ("CN=Example CA", "Example CA", "12:19", &["Example CA", "is no name", "C=GB"]),
             ("\"CoAP bootstrap\"", "5", "8:11", &["integer `5`", "expected a string"]),
             ("tcp/443", "tcp/0", "17:10", &["\"tcp/0\" is no port", "1 to 65535"]),
             ("tcp/443", "tcp/70000", "17:10", &["\"tcp/70000\" is no port"]),
