@@ -546,6 +546,10 @@ impl Connection {
     // Receiving.
 
     fn received(&mut self, now: Duration, which: Link, mut bytes: &[u8], end_of_unit: bool) {
+        if matches!(self.phase, Phase::Handshaking { secured: false, .. }) {
+            // Before TLS stands nobody has proven who they are.
+            return;
+        }
         while self.link() == Some(which) {
             match self.decoder.decode(&mut bytes, end_of_unit) {
                 Ok(None) => return,

@@ -208,6 +208,24 @@ fn an_idle_connection_wakes_once_an_interval_and_once_for_each_answer() {
 }
 
 #[test]
+fn nothing_is_taken_from_a_peer_before_tls_stands() {
+    let mut bench = Bench::new(settings(Framing::Record));
+    let link = bench.link();
+    bench.input(Input::Connected(link));
+    bench.outputs.clear();
+    bench.receive(link, &[0x50, 0x45, 0, 1]);
+    bench.receive(link, &[0x40, 0, 0, 1]);
+    bench.receive(link, &[0x40, 1]);
+    assert_eq!(bench.outputs, []);
+    let statistics = bench.connection.statistics();
+    assert_eq!((statistics.messages_received, statistics.format_errors), (0, 0));
+    bench.input(Input::Secured(link, framing::MAX_RECORD_SIZE));
+    bench.outputs.clear();
+    bench.receive(link, &[0x50, 0x45, 0, 1]);
+    assert_eq!(bench.outputs, [Output::Deliver(vec![0x50, 0x45, 0, 1])]);
+}
+
+#[test]
 fn a_dead_path_is_reported_and_connected_anew() {
     let (mut bench, link) = Bench::ready(settings(Framing::LengthPrefix));
     let begin = bench.now;
