@@ -573,6 +573,9 @@ impl Session {
             return Err(Error::BAD_INPUT);
         }
         let content = unwrap_saved(saved, &self.binding, SAVED_HEAD)?;
+        if !ends_its_name(content) {
+            return Err(Error::BAD_INPUT);
+        }
         let stored = Stored::new();
         // SAFETY: the session structure is initialised, pointer and length describe the content.
         Error::check(unsafe { raw::mbedtls_ssl_session_load(stored.0.as_ptr(), content.as_ptr(), content.len()) })?;
@@ -1278,11 +1281,41 @@ fn unwrap_saved<'a>(saved: &'a [u8], binding: &[u8; 32], head: &[u8; 8]) -> Resu
     Ok(content)
 }
 
+/// Whether the name in a saved session of TLS 1.3 is a text of C: the library copies it up to its NUL, and does not see to it that there
+/// is one. The form, in the words of the library's `ssl_tls.c`: version and configuration (5 bytes), TLS version, endpoint, cipher suite
+/// (2), `ticket_age_add` (4), `ticket_flags`, the length of the resumption key and the key, the length of the name (2) and the name.
+fn ends_its_name(content: &[u8]) -> bool {
+    const TLS_1_3: u8 = 4;
+    let Some((&[.., TLS_1_3, _, _, _, _, _, _, _, _, key_size], rest)) = content.split_first_chunk::<15>() else {
+        // Of another version, or cut: the library says so.
+        return true;
+    };
+    let name = rest.get(usize::from(key_size)..).and_then(|rest| rest.split_first_chunk::<2>());
+    let name = name.and_then(|(size, rest)| rest.get(..u16::from_be_bytes(*size).into()));
+    name.and_then(<[u8]>::last).is_none_or(|last| *last == 0)
+}
+
 #[cfg(test)]
 mod tests {
     use std::ffi::CStr;
 
     use super::*;
+
+    #[test]
+    fn a_saved_name_without_an_end_is_not_handed_to_the_library() {
+        let of = |version: u8, name: &[u8]| {
+            let size = u16::try_from(name.len()).unwrap().to_be_bytes();
+            [&[3, 6, 5, 0, 0, version, 0, 0x13, 1, 0, 0, 0, 0, 0, 2, 7, 7][..], &size, name, &[9; 8]].concat()
+        };
+        for good in [&b""[..], b"\0", b"a.example\0"] {
+            assert!(ends_its_name(&of(4, good)), "{good:?}");
+        }
+        for bad in [&b"a"[..], b"a\0.example", &[1; 300]] {
+            assert!(!ends_its_name(&of(4, bad)), "{bad:?}");
+            assert!(ends_its_name(&of(3, bad)), "there is none in TLS 1.2: {bad:?}");
+        }
+        assert!(ends_its_name(&[]), "the library refuses it");
+    }
 
     #[test]
     fn names_are_told_from_addresses() {
