@@ -73,10 +73,7 @@ impl Race {
     pub(super) fn fail(&mut self, now: Duration, link: Link, failure: Failure) -> Option<Failure> {
         self.running.retain(|(running, _)| *running != link);
         self.next_start = now;
-        self.failure = Some(match self.failure {
-            Some(earlier) if weight(earlier) > weight(failure) => earlier,
-            _ => failure,
-        });
+        self.failure = Some(more_telling(self.failure, failure));
         if self.running.is_empty() && self.waiting.is_empty() { self.failure } else { None }
     }
 
@@ -98,10 +95,16 @@ impl Race {
     }
 }
 
+/// The one of two reasons that tells more, the later one of equals.
+pub(super) fn more_telling(earlier: Option<Failure>, failure: Failure) -> Failure {
+    earlier.filter(|earlier| weight(*earlier) > weight(failure)).unwrap_or(failure)
+}
+
 /// Which of two reasons tells more: an answer of the host more than one of the network, that more than one of this device.
 fn weight(failure: Failure) -> u8 {
     match failure.status.class() {
         Class::Refused | Class::ClosedByPeer => 3,
+        Class::Certificate | Class::Alert | Class::Protocol | Class::Intercepted => 3,
         Class::Filtered => 2,
         Class::Unreachable => 1,
         _ => 0,

@@ -1,6 +1,6 @@
 //! The transitions.
 
-use super::addresses::{Race, interleave, prefer};
+use super::addresses::{Race, interleave, more_telling, prefer};
 use super::backoff::{self, Backoff};
 use super::endpoint::Host;
 use super::networks::{Network, Networks};
@@ -56,6 +56,8 @@ pub struct Connection {
     worked_port: u16,
     port: u16,
     other_port: Option<(u16, VecDeque<SocketAddr>)>,
+    /// Why addresses were left at this port after they had connected.
+    left_because: Option<Failure>,
     /// The peer's address of the latest link, and that of the session that was carried and has not gone on yet.
     peer: Option<SocketAddr>,
     carried: Option<SocketAddr>,
@@ -128,6 +130,7 @@ impl Connection {
             worked_port: settings.port,
             port: settings.port,
             other_port: None,
+            left_because: None,
             peer: None,
             carried: None,
             settings,
@@ -266,6 +269,7 @@ impl Connection {
         self.statistics.attempts += 1;
         self.attempts_since_loss = self.attempts_since_loss.saturating_add(1);
         self.port = self.worked_port;
+        self.left_because = None;
         match &self.settings.host {
             Host::Address(address) => {
                 let address = SocketAddr::new(*address, self.port);
@@ -418,6 +422,7 @@ impl Connection {
 
     fn ready(&mut self, now: Duration, link: Link) {
         self.phase = Phase::Ready { link, since: now };
+        self.left_because = None;
         self.statistics.connections += 1;
         self.keepalive.restart(now, self.attempts_since_loss == 1);
         self.worked_port = self.port;
@@ -714,6 +719,7 @@ impl Connection {
             Phase::Handshaking { link, left, .. } if *link == which && !left.is_empty() => {
                 // RFC 8305 looks at TCP only; an address whose TLS fails must not hide one whose TLS works.
                 let left = std::mem::take(left);
+                self.left_because = Some(more_telling(self.left_because, failure));
                 self.outputs.push_back(Output::CloseLink(which));
                 self.drop_writes_of_link();
                 self.connect(now, left, None);
@@ -744,6 +750,8 @@ impl Connection {
     }
 
     fn fail(&mut self, now: Duration, failure: Failure) {
+        // What the last address says, such as one of a family that this device has no route for, must not hide what stood in the way.
+        let failure = more_telling(self.left_because.take(), failure);
         if !self.try_other_port(now, failure) {
             self.fail_and_stay_away(now, failure, Duration::ZERO);
         }

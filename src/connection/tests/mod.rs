@@ -931,6 +931,44 @@ fn the_other_port_has_its_turn_for_what_may_spare_it() {
     }
 }
 
+/// A name with an address of each family, on a device that has a route for the first one's alone.
+#[test]
+fn an_address_without_a_route_does_not_hide_why_the_one_before_was_left() {
+    let addresses: Vec<SocketAddr> = ["192.0.2.1:5684", "[2001:db8::1]:5684"].map(|text| text.parse().unwrap()).into();
+    let stream = settings(Framing::Record);
+    for (settings, status) in [
+        (stream.clone(), Status::Intercepted),
+        (stream.clone(), Status::NotTls),
+        (stream.clone(), Status::CertificateUntrusted),
+        (dtls(), Status::HandshakeTimeout),
+        (stream, Status::CertificateName),
+    ] {
+        let host = Host::Name("device.example".into());
+        let mut bench = Bench::new(Settings { host, alternative_port: Some(443), ..settings });
+        let mut port = 5684;
+        let turns = if status == Status::CertificateName { 1 } else { 2 };
+        let Some(Output::Resolve(lookup, ..)) = bench.take().pop() else { panic!() };
+        bench.input(Input::Resolved(lookup, addresses.clone()));
+        for _ in 0..turns {
+            let Some(Output::Connect(link, address)) = bench.take().pop() else { panic!("{status:?}: no connect") };
+            assert_eq!((address.is_ipv4(), address.port()), (true, port), "{status:?}");
+            bench.input(Input::Connected(link));
+            bench.take();
+            bench.input(Input::Failed(link, status.into()));
+            let Some(Output::Connect(link, address)) = bench.take().pop() else { panic!("{status:?}: no connect") };
+            assert_eq!((address.is_ipv6(), address.port()), (true, port), "{status:?}");
+            bench.input(Input::Failed(link, Status::NetworkDown.into()));
+            port = 443;
+        }
+        assert_eq!(bench.waiting().0.status, status);
+        // It is forgotten with the attempt.
+        bench.wait();
+        let Some(Output::Resolve(lookup, ..)) = bench.take().pop() else { panic!() };
+        bench.input(Input::NotResolved(lookup, Status::NameLookupFailed.into()));
+        assert_eq!(bench.waiting().0.status, Status::NameLookupFailed);
+    }
+}
+
 #[test]
 fn a_change_of_the_network_cuts_a_wait_short_once_in_five_seconds() {
     let mut bench = Bench::new(settings(Framing::LengthPrefix));
