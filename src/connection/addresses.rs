@@ -40,6 +40,7 @@ pub(super) fn prefer(addresses: &mut VecDeque<SocketAddr>, preferred: SocketAddr
 pub(super) struct Race {
     waiting: VecDeque<SocketAddr>,
     running: Vec<(Link, SocketAddr)>,
+    began: Duration,
     next_start: Duration,
     deadline: Duration,
     failure: Option<Failure>,
@@ -47,7 +48,7 @@ pub(super) struct Race {
 
 impl Race {
     pub(super) fn new(addresses: VecDeque<SocketAddr>, now: Duration, deadline: Duration) -> Self {
-        Self { waiting: addresses, running: Vec::new(), next_start: now, deadline, failure: None }
+        Self { waiting: addresses, running: Vec::new(), began: now, next_start: now, deadline, failure: None }
     }
 
     /// The next address to start with, if its time has come.
@@ -63,6 +64,11 @@ impl Race {
 
     pub(super) fn next_deadline(&self) -> Duration {
         if self.waiting.is_empty() { self.deadline } else { self.next_start.min(self.deadline) }
+    }
+
+    /// Whether it has only begun: what a socket says now it says at once.
+    pub(super) fn is_young(&self, now: Duration) -> bool {
+        now < self.began.saturating_add(STAGGER)
     }
 
     pub(super) fn is_overdue(&self, now: Duration) -> bool {

@@ -52,6 +52,8 @@ pub struct Connection {
     networkless: bool,
     /// When a change of the network last cut a wait short.
     hurried: Option<Duration>,
+    /// The network changed while this attempt ran, which may have begun in one that led nowhere.
+    changed_meanwhile: bool,
     /// The port that worked last, that of this attempt, and the addresses for the other one if it has not had its turn.
     worked_port: u16,
     port: u16,
@@ -127,6 +129,7 @@ impl Connection {
             network: None,
             networkless: false,
             hurried: None,
+            changed_meanwhile: false,
             worked_port: settings.port,
             port: settings.port,
             other_port: None,
@@ -270,6 +273,7 @@ impl Connection {
         self.attempts_since_loss = self.attempts_since_loss.saturating_add(1);
         self.port = self.worked_port;
         self.left_because = None;
+        self.changed_meanwhile = false;
         match &self.settings.host {
             Host::Address(address) => {
                 let address = SocketAddr::new(*address, self.port);
@@ -759,6 +763,7 @@ impl Connection {
 
     fn network_changed(&mut self, now: Duration, network: Option<Network>) {
         self.networkless = network.is_none();
+        self.changed_meanwhile = true;
         // It may have changed under the connection: better to know, and soon.
         if matches!(self.phase, Phase::Ready { .. }) {
             self.keepalive.shake(now);
@@ -797,13 +802,19 @@ impl Connection {
         if carry {
             self.carried = self.peer;
         }
+        // One that was lost on the way counts: else who moves in and out of range would be run after each time.
+        let found_no_network = match &self.phase {
+            Phase::Resolving { .. } => failure.status == Status::NameLookupFailed,
+            Phase::Connecting(race) => network_down && race.is_young(now),
+            _ => false,
+        };
         let established = self.close_links(now, if carry { Output::CarryLink } else { Output::CloseLink });
         if established {
             self.attempts_since_loss = 0;
             if self.keepalive.is_shaken() || network_down {
                 self.keepalive.acquit_path();
             }
-        } else if failure.status.class() == Class::NetworkDown || failure.status == Status::NameLookupFailed {
+        } else if found_no_network {
             // The change was not the whole of it: an address comes before its route. What follows is waited for, not run after.
             self.hurried = None;
         }
@@ -811,8 +822,12 @@ impl Connection {
         let peer_closed = established && failure.status.class() == Class::ClosedByPeer;
         let hold_off = hold_off.min(self.settings.backoff.cap);
         let mut wait = self.backoff.next(peer_closed, &mut self.random).max(hold_off);
-        if established && self.keepalive.is_shaken() && !self.networkless && failure.status == Status::PathSilent {
-            // It died of a change of the network.
+        let died_of_change = if established {
+            self.keepalive.is_shaken() && failure.status == Status::PathSilent
+        } else {
+            self.changed_meanwhile
+        };
+        if died_of_change && !self.networkless {
             wait = self.hurry(now, now.saturating_add(wait)) - now;
         }
         self.phase = Phase::Waiting { until: now.saturating_add(wait) };

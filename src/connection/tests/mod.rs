@@ -1009,6 +1009,87 @@ fn an_attempt_that_found_no_network_does_not_hold_up_the_one_that_will() {
     }
 }
 
+/// A resolver on the device, say, that waits for an answer which never comes over the network that is gone.
+#[test]
+fn an_attempt_that_began_before_a_change_of_the_network_is_followed_by_one_at_once() {
+    for (phase, status) in [
+        (State::Resolving, Status::NameLookupTimeout),
+        (State::Connecting, Status::ConnectTimeout),
+        (State::Handshaking, Status::HandshakeTimeout),
+    ] {
+        let host = if phase == State::Resolving {
+            Host::Name("device.example".into())
+        } else {
+            settings(Framing::Record).host
+        };
+        let mut bench = Bench::new(Settings { host, ..settings(Framing::Record) });
+        for attempt in 0..20 {
+            if phase == State::Handshaking {
+                let link = bench.link();
+                bench.input(Input::Connected(link));
+            }
+            assert_eq!(bench.connection.statistics().state, phase);
+            bench.take();
+            if attempt == 19 {
+                bench.now += seconds(6);
+                bench.input(Input::NetworkChanged(None));
+                bench.input(Input::NetworkChanged(Some(networks::Network(1))));
+            }
+            while bench.connection.statistics().state == phase {
+                bench.wait();
+            }
+            if attempt < 19 {
+                bench.wait();
+            }
+        }
+        let reports = bench.reports();
+        let reason = Some(Failure::from(status));
+        let waits = Report::State { state: State::Waiting, reason, next_attempt: Duration::ZERO };
+        assert!(reports.contains(&waits), "{reports:?}");
+        assert_eq!(bench.connection.statistics().attempts, 21, "{phase:?}");
+        // What it began later is not its doing.
+        while bench.connection.statistics().attempts == 21 && bench.connection.statistics().state != State::Waiting {
+            if phase == State::Handshaking && bench.connection.statistics().state == State::Connecting {
+                let link = bench.link();
+                bench.input(Input::Connected(link));
+            }
+            bench.take();
+            bench.wait();
+        }
+        assert!(bench.waiting().1 > seconds(10), "{phase:?}: {:?}", bench.waiting());
+    }
+}
+
+/// Each second the address goes while an attempt is on its way, and comes back.
+#[test]
+fn a_network_that_flaps_is_run_after_once_in_five_seconds() {
+    for connects in [false, true] {
+        let mut bench = Bench::new(settings(Framing::Record));
+        let begin = bench.now;
+        let mut attempts = 1;
+        for _ in 0..600 {
+            bench.now += Duration::from_millis(300);
+            bench.drain();
+            let state = bench.connection.statistics().state;
+            if connects && state == State::Connecting {
+                let link = bench.link();
+                bench.input(Input::Connected(link));
+            }
+            bench.now += Duration::from_millis(200);
+            if state == State::Connecting {
+                bench.input(Input::Failed(bench.link(), Status::NetworkDown.into()));
+            }
+            bench.input(Input::NetworkChanged(None));
+            bench.now += Duration::from_millis(500);
+            bench.input(Input::NetworkChanged(Some(networks::Network(1))));
+            attempts = bench.connection.statistics().attempts;
+        }
+        let most = (bench.now - begin).as_secs() / 5 + 10;
+        assert!(attempts <= most, "{attempts} attempts in {:?}", bench.now - begin);
+        assert!(attempts >= 100, "{attempts} attempts: it is run after all the same");
+    }
+}
+
 #[test]
 fn a_network_that_is_gone_is_not_run_after_and_the_next_one_is_at_once() {
     let mut bench = Bench::new(settings(Framing::LengthPrefix));

@@ -25,6 +25,9 @@ pub struct Rules {
     /// When the network last changed.
     shaken: Option<Duration>,
     networkless: bool,
+    /// When this attempt, and the connecting of its latest addresses, began.
+    attempted: Duration,
+    connecting: Duration,
     /// The failures in a row, by the contract, and whether the peer closed the connection with which they began.
     failures: u32,
     in_a_crowd: bool,
@@ -56,6 +59,8 @@ impl Rules {
             interval: settings.keepalive.interval,
             shaken: None,
             networkless: false,
+            attempted: Duration::ZERO,
+            connecting: Duration::ZERO,
             failures: 0,
             in_a_crowd: false,
             due: Duration::MAX,
@@ -141,17 +146,21 @@ impl Rules {
 
     fn state_is(&mut self, now: Duration, state: State, reason: Option<Status>, next_attempt: Duration) {
         let before = self.state.replace(state);
+        if state == State::Connecting {
+            self.connecting = now;
+        }
         match state {
             State::Waiting => {
                 let reason = reason.expect("it waits without a reason");
                 self.reasons.push(reason);
-                self.wait(now, before == Some(State::Ready), reason, next_attempt);
+                self.wait(now, before, reason, next_attempt);
             }
             State::Ready => (self.since, self.heard, self.interval) = (now, now, None),
             State::Resolving | State::Connecting if matches!(before, None | Some(State::Waiting)) => {
                 let named = matches!(self.settings.host, Host::Name(_));
                 assert_eq!(state == State::Resolving, named, "each attempt looks its name up anew");
                 self.since = now;
+                self.attempted = now;
                 self.attempts += 1;
                 if before.is_some() && now < self.due {
                     let earliest = self.hurried.map_or(Duration::ZERO, |hurried| hurried + HURRY);
@@ -163,7 +172,8 @@ impl Rules {
         }
     }
 
-    fn wait(&mut self, now: Duration, was_ready: bool, reason: Status, wait: Duration) {
+    fn wait(&mut self, now: Duration, before: Option<State>, reason: Status, wait: Duration) {
+        let was_ready = before == Some(State::Ready);
         let backoff::Settings { base, cap, peer_closed } = self.settings.backoff;
         if was_ready && now - self.since >= STABLE {
             (self.failures, self.in_a_crowd) = (0, false);
@@ -178,13 +188,19 @@ impl Rules {
         let range = range.min(cap);
         let shaken = was_ready && self.shaken.is_some_and(|shaken| shaken > self.heard);
         assert!(wait <= range, "a wait of {wait:?} after {} failures, {reason:?}", self.failures);
-        if matches!(reason, Status::NetworkDown | Status::NameLookupFailed) {
-            // There was no network to run after.
+        let found_no_network = match reason {
+            Status::NameLookupFailed => true,
+            // The addresses are tried 250 ms apart (RFC 8305 section 5): this one's socket said so at once.
+            Status::NetworkDown => before == Some(State::Connecting) && now - self.connecting < addresses::STAGGER,
+            _ => false,
+        };
+        if found_no_network {
             self.hurried = None;
         }
-        if shaken && !self.networkless && reason == Status::PathSilent {
+        let changed_meanwhile = !was_ready && self.shaken.is_some_and(|shaken| shaken > self.attempted);
+        if !self.networkless && (changed_meanwhile || (shaken && reason == Status::PathSilent)) {
             let earliest = self.hurried.map_or(now, |hurried| now.max(hurried + HURRY));
-            assert!(now + wait <= earliest, "a path that died of a change of the network is made anew at once");
+            assert!(now + wait <= earliest, "what died of a change of the network is made anew at once");
             // It was cut short, and says nothing about its range.
             if now + wait == earliest {
                 self.hurried = Some(earliest);
