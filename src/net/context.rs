@@ -6,6 +6,7 @@ use super::clock;
 use super::driver::{Driver, Environment};
 use super::interface::Surroundings;
 use super::reactor::{FIRST_OWN_TOKEN, Interest, Reactor, Readiness, Waker};
+use super::resolver;
 use super::socket::TcpOptions;
 use super::thread;
 use super::watch::Watch;
@@ -509,6 +510,7 @@ impl EventLoop {
         let differ = self.surroundings.as_ref().is_none_or(|before| surroundings.differ_from(before));
         if differ {
             log::info(format_args!("the network of this device has changed"));
+            resolver::network_changed();
         }
         let ids: Vec<u64> = self.drivers.keys().copied().collect();
         for id in ids {

@@ -40,6 +40,8 @@ struct Lookup {
     number: u64,
     name: String,
     began: Option<Duration>,
+    /// It was begun in a network that is another one now, and may wait for an answer that cannot come any more.
+    outdated: bool,
     askers: Vec<Asker>,
 }
 
@@ -75,6 +77,11 @@ pub fn given_up() {
         pool.forget_unwanted();
         start_threads(pool);
     }
+}
+
+/// The network is another one: who asks from now on shares no lookup that was begun in the earlier one.
+pub fn network_changed() {
+    lock().outdate();
 }
 
 /// Starts a thread for each lookup that may begin.
@@ -128,14 +135,22 @@ impl Pool {
     /// Adds who asks for a name: to a lookup of it, else with a new one.
     fn add(&mut self, name: String, asker: Asker, now: Duration) {
         let is_young = |began: Duration| now.saturating_sub(began) < SHARED_FOR;
-        let is_shared =
-            |lookup: &&mut Lookup| lookup.name == name && lookup.began.is_none_or(is_young) && lookup.is_wanted();
+        let is_shared = |lookup: &&mut Lookup| {
+            lookup.name == name && !lookup.outdated && lookup.began.is_none_or(is_young) && lookup.is_wanted()
+        };
         match self.lookups.iter_mut().find(is_shared) {
             Some(lookup) => lookup.askers.push(asker),
             None => {
                 self.last_number += 1;
-                self.lookups.push(Lookup { number: self.last_number, name, began: None, askers: vec![asker] });
+                let number = self.last_number;
+                self.lookups.push(Lookup { number, name, began: None, outdated: false, askers: vec![asker] });
             }
+        }
+    }
+
+    fn outdate(&mut self) {
+        for lookup in &mut self.lookups {
+            lookup.outdated = lookup.began.is_some();
         }
     }
 
@@ -311,6 +326,21 @@ mod tests {
         add(&mut pool, "a.test", began);
         assert_eq!(begin(&mut pool, began), ["a.test"], "one that nobody waited for was shared");
         assert_eq!(pool.end(1).len(), 3);
+    }
+
+    #[test]
+    fn who_asks_in_another_network_shares_no_lookup_of_the_earlier_one() {
+        let mut pool = Pool::new(None);
+        let now = Duration::from_secs(100);
+        add(&mut pool, "a.test", now);
+        assert_eq!(begin(&mut pool, now), ["a.test"]);
+        add(&mut pool, "waits.test", now);
+        pool.outdate();
+        add(&mut pool, "waits.test", now);
+        add(&mut pool, "a.test", now);
+        add(&mut pool, "a.test", now);
+        assert_eq!(begin(&mut pool, now), ["waits.test", "a.test"], "what had not begun can be shared");
+        assert_eq!(pool.end(1).len(), 1);
     }
 
     #[test]
