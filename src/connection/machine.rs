@@ -643,7 +643,7 @@ impl Connection {
 
     fn signal(&mut self, now: Duration, signal: Signal) {
         match (&self.phase, signal) {
-            (_, Signal::Abort) => self.fail_link(now, Status::Aborted.into()),
+            (_, Signal::Abort) => self.fail(now, Status::Aborted.into()),
             (_, Signal::BadOption { number, capabilities }) => {
                 self.abort(now, Status::ProtocolViolation.into(), capabilities.then_some(number));
             }
@@ -797,6 +797,10 @@ impl Connection {
         let proving = self.keepalive.was_proving();
         let network_down = failure.status.class() == Class::NetworkDown;
         let is_ready = matches!(self.phase, Phase::Ready { .. });
+        if is_ready && matches!(failure.status, Status::Released | Status::Aborted) {
+            // It came through the path: a ping that is outstanding is not lost, and the silence before was borne.
+            self.keepalive.on_received(now, Evidence::Traffic);
+        }
         // The peer still has the session, and can tell by the Connection ID that it is this device which comes from elsewhere.
         let carry = network_down && is_ready && self.settings.secure && self.settings.transport == Transport::Udp;
         if carry {

@@ -485,6 +485,46 @@ fn rfc8323_peers_that_break_it_are_aborted_and_those_that_leave_are_let_go() {
 }
 
 #[test]
+fn an_rfc8323_peer_that_leaves_while_a_ping_is_outstanding_leaves_no_ping_behind() {
+    for leave in [&[0x00, 0xe4][..], &[0x00, 0xe5]] {
+        let (mut bench, link) = Bench::ready(settings(Framing::Rfc8323));
+        bench.input(Input::Ping);
+        bench.input(Input::Sent(link));
+        bench.take();
+        bench.receive(link, leave);
+        let lost = |report: &Report| matches!(report, Report::PingLost { .. });
+        assert!(!bench.reports().iter().any(lost), "what it said came through the path: {:?}", bench.outputs);
+        bench.wait();
+        let link = bench.link();
+        bench.input(Input::Connected(link));
+        bench.take();
+        bench.input(Input::Failed(link, Status::ConnectionReset.into()));
+        assert!(!bench.reports().iter().any(lost), "no ping was sent on this link: {:?}", bench.outputs);
+        assert_eq!(bench.connection.statistics().pings_lost, 0);
+    }
+}
+
+#[test]
+fn an_rfc8323_peer_that_leaves_during_a_search_costs_no_message_and_is_not_blamed_on_the_path() {
+    for leave in [&[0x00, 0xe4][..], &[0x00, 0xe5]] {
+        let mut adaptive = settings(Framing::Rfc8323);
+        adaptive.keepalive.adaptive = Some(BOUNDS);
+        let (mut bench, link) = Bench::ready(adaptive);
+        bench.wait();
+        bench.input(Input::Sent(link));
+        bench.send(1, &request(1));
+        let silence = bench.connection.path().1.unwrap().proven;
+        bench.take();
+        bench.receive(link, leave);
+        let failed = |report: &Report| matches!(report, Report::Failed { .. });
+        assert!(!bench.reports().iter().any(failed), "{:?}", bench.outputs);
+        let known = bench.connection.path().1.unwrap();
+        assert!(known.proven > silence && known.broken.is_none(), "{known:?}");
+        assert_eq!(bench.connection.statistics().messages_queued, 1);
+    }
+}
+
+#[test]
 fn a_message_longer_than_the_peer_takes_fails_alone() {
     let mut bench = Bench::new(settings(Framing::Rfc8323));
     let link = bench.link();
