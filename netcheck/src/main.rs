@@ -32,15 +32,17 @@ fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            let shown = error.print();
-            let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if asked_for && shown.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(USAGE) };
+            let written = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ended(written, 0),
+                _ => ExitCode::from(USAGE),
+            };
         }
     };
     let plan = match Plan::new(&arguments) {
         Ok(plan) => plan,
         Err(message) => {
-            eprintln!("error: {message}");
+            complain(&message);
             return ExitCode::from(USAGE);
         }
     };
@@ -50,18 +52,28 @@ fn main() -> ExitCode {
     let report = match report {
         Ok(report) => report,
         Err(failure) => {
-            eprintln!("error: the check could not run: {failure}");
+            complain(&format!("the check could not run: {failure}"));
             return ExitCode::from(FAULT);
         }
     };
-    match print(&arguments, &plan, &report) {
+    ended(print(&arguments, &plan, &report), exit_status(&report))
+}
+
+/// The exit status after what was asked for was written, or could not be.
+fn ended(written: std::io::Result<()>, status: u8) -> ExitCode {
+    match written {
         // Who closes the pipe has seen enough.
         Err(error) if error.kind() != IoErrorKind::BrokenPipe => {
-            eprintln!("error: the report cannot be written: {error}. Check the disk and where standard output goes.");
+            complain(&format!("the report cannot be written: {error}. Check the disk and where standard output goes."));
             ExitCode::from(FAULT)
         }
-        _ => ExitCode::from(exit_status(&report)),
+        _ => ExitCode::from(status),
     }
+}
+
+/// Where nobody takes the complaint, the exit status says enough: `eprintln` would panic.
+fn complain(message: &str) {
+    let _ = writeln!(std::io::stderr(), "error: {message}");
 }
 
 fn print(arguments: &Arguments, plan: &Plan, report: &Report) -> std::io::Result<()> {

@@ -6,8 +6,13 @@ use mbed_cloud_connectivity::error::Status;
 use mbed_cloud_connectivity::netcheck::endpoint::{COAPS_PORT, DEFAULT_REGION, Endpoint, Port, Transport, region};
 use mbed_cloud_connectivity::netcheck::{Credentials, Options};
 use mbed_cloud_connectivity::tls::{self, TransportKind, Version};
+use std::fs::File;
+use std::io::{Error, Read};
 use std::path::Path;
 use std::time::Duration;
+
+/// No file that the command reads is longer: a device or a log given by mistake would fill the memory.
+const MAX_FILE_SIZE: u64 = 1 << 20;
 
 /// What is to be checked.
 #[derive(Debug)]
@@ -68,7 +73,8 @@ fn endpoint(host: &Host) -> Endpoint {
     } else {
         format!("{}:{}", host.name, host.port)
     };
-    let known = region(DEFAULT_REGION).and_then(|known| known.into_iter().find(|known| known.host == host.name));
+    let is_same = |known: &Endpoint| known.host.eq_ignore_ascii_case(host.name.trim_end_matches('.'));
+    let known = region(DEFAULT_REGION).and_then(|known| known.into_iter().find(is_same));
     Endpoint {
         service: place.clone(),
         host: host.name.clone(),
@@ -120,7 +126,28 @@ fn credentials(arguments: &Arguments) -> Result<Option<Credentials>, String> {
 }
 
 fn read(path: &Path, what: &str) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|error| {
+    let cannot_be_read = |error: Error| {
         format!("{} cannot be read for the {what}: {error}. Check the path and its rights.", path.display())
-    })
+    };
+    let mut contents = Vec::new();
+    let file = File::open(path).map_err(cannot_be_read)?;
+    let size = file.take(MAX_FILE_SIZE + 1).read_to_end(&mut contents).map_err(cannot_be_read)?;
+    if size as u64 > MAX_FILE_SIZE {
+        return Err(format!("{} is no file for the {what}: it is longer than {MAX_FILE_SIZE} bytes.", path.display()));
+    }
+    Ok(contents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_of_the_default_region_keeps_its_issuer_however_it_is_written() {
+        let issuer = |name: &str| endpoint(&Host { name: name.into(), port: 443 }).expected_issuer;
+        for name in ["bootstrap.us-east-1.mbedcloud.com", "Bootstrap.US-east-1.mbedcloud.com."] {
+            assert!(issuer(name).is_some(), "{name}");
+        }
+        assert_eq!(issuer("bootstrap.example"), None);
+    }
 }

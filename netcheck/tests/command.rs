@@ -1,7 +1,11 @@
 //! The command as people run it, against servers of this machine.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -151,6 +155,7 @@ fn what_cannot_be_used_is_status_64_with_a_line_that_says_what_to_do() {
     let empty = file("empty.toml", b"[regions]\nfactory = []\n");
     let unknown_key = file("key.toml", b"\n  region = 1\n");
     let no_text = file("binary.toml", b"\xff\xfe");
+    let deep = file("deep.toml", &[&b"a = "[..], &[b'['; 100_000]].concat());
     let missing = folder.path().join("missing").to_str().unwrap().to_owned();
     let long = format!("{}:5684", "a".repeat(300));
     for (arguments, text) in [
@@ -177,6 +182,8 @@ fn what_cannot_be_used_is_status_64_with_a_line_that_says_what_to_do() {
         (&["--endpoints", &empty], "empty.toml:2:11: the region \"factory\" has no endpoint"),
         (&["--endpoints", &unknown_key], "key.toml:2:3: unknown field `region`"),
         (&["--endpoints", &no_text], "no UTF-8"),
+        (&["--endpoints", "/dev/zero"], "longer than 1048576 bytes"),
+        (&["--endpoints", &deep], "recurs"),
     ] {
         let output = netcheck(arguments);
         assert_eq!(status(&output), 64, "{arguments:?}: {}", stderr(&output));
@@ -199,4 +206,25 @@ fn a_reader_that_goes_away_is_no_fault() {
     process.stderr.take().unwrap().read_to_string(&mut complaint).unwrap();
     assert_eq!(process.wait().unwrap().code(), Some(1));
     assert_eq!(complaint, "");
+}
+
+#[test]
+fn where_nobody_reads_the_exit_status_says_it_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let not_text = std::ffi::OsString::from_vec(vec![0xff, b':', b'1']);
+    let run = |arguments: &[&OsStr], stdout: Stdio, stderr: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mbed-netcheck"));
+        command.args(arguments).current_dir(&folder).stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+        command.status().unwrap().code()
+    };
+    let closed = || Stdio::from(OwnedFd::from(UnixStream::pair().unwrap().0));
+    let full = || Stdio::from(std::fs::File::options().write(true).open("/dev/full").unwrap());
+    let [help, region, host, json] = ["--help", "--region", "--host", "--json"].map(OsStr::new);
+    assert_eq!(run(&[help], closed(), Stdio::null()), Some(0));
+    assert_eq!(run(&[help], full(), closed()), Some(70));
+    for stderr in [closed, full] {
+        assert_eq!(run(&[region, OsStr::new("nowhere")], Stdio::null(), stderr()), Some(64));
+        assert_eq!(run(&[host, &not_text], Stdio::null(), stderr()), Some(64));
+        assert_eq!(run(&[json, host, OsStr::new("127.0.0.1:1")], full(), stderr()), Some(70));
+    }
 }
