@@ -406,13 +406,23 @@ fn shortened(text: &str, width: usize) -> String {
     if display_width(text) <= width {
         return text.to_owned();
     }
-    // What is too long here has one column a character: hosts are ASCII.
-    let characters: Vec<char> = text.chars().collect();
     let tail = width.saturating_sub(1) / 2;
-    let head = width.saturating_sub(1) - tail;
-    let begin: String = characters.iter().take(head).collect();
-    let end: String = characters.iter().skip(characters.len().saturating_sub(tail)).collect();
+    let begin = fitting(text.chars(), width.saturating_sub(1) - tail);
+    let end: String = fitting(text.chars().rev(), tail).chars().rev().collect();
     format!("{begin}…{end}")
+}
+
+/// As many characters as fit into so many columns.
+fn fitting(characters: impl Iterator<Item = char>, width: usize) -> String {
+    let mut text = String::new();
+    for character in characters {
+        text.push(character);
+        if display_width(&text) > width {
+            text.pop();
+            break;
+        }
+    }
+    text
 }
 
 fn wrap(text: &str, width: Option<usize>) -> Vec<String> {
@@ -429,7 +439,7 @@ fn wrap(text: &str, width: Option<usize>) -> Vec<String> {
 fn shown(text: &str) -> String {
     let hides = |character: &char| {
         character.is_control()
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+            || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
     text.chars()
         .map(|character| if hides(&character) { character.escape_unicode().to_string() } else { character.to_string() })

@@ -36,6 +36,7 @@ fn no_line_is_longer_than_the_terminal() {
     for (_, sample) in SAMPLES {
         let mut report = sample();
         report.endpoints[0].endpoint.host = "a-long-part.".repeat(20) + "example";
+        report.endpoints[0].endpoint.service = "サービス".repeat(20);
         for width in [60, 80, 100, 110, 120] {
             for verbose in [false, true] {
                 let text = render(&report, &Layout { width: Some(width), verbose, ..layout() });

@@ -3,9 +3,13 @@
 mod words;
 
 use super::endpoint::{Port, Transport};
+use super::port::is_no_way;
+use super::range::{self, Range};
 use super::report::{EndpointReport, PortReport, Reach};
 use super::verdict::{CoapVerdict, NameVerdict, NatVerdict, TcpVerdict, TlsVerdict, TtlVerdict, UdpVerdict};
 use crate::error::Class;
+use rustix::io::Errno;
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 /// How grave a finding is.
@@ -114,11 +118,12 @@ pub struct Finding {
 
 /// What the verdicts mean, the gravest first. The same thing at several hosts is one finding.
 pub fn findings(nat: &NatVerdict, endpoints: &[EndpointReport]) -> Vec<Finding> {
-    let anything_works = endpoints.iter().any(works);
-    if *nat == NatVerdict::NoAddress && !anything_works {
+    // Who has no way to the internet can have one to a service on a network of its own.
+    let any_way = endpoints.iter().flat_map(|report| &report.ports).any(|tried| !has_no_way(tried));
+    if *nat == NatVerdict::NoAddress && !any_way {
         return vec![words::no_network(Severity::Stops)];
     }
-    let judge = Judge { endpoints };
+    let judge = Judge::new(endpoints);
     let mut problems = Vec::new();
     for report in endpoints {
         judge.name(report, &mut problems);
@@ -127,7 +132,7 @@ pub fn findings(nat: &NatVerdict, endpoints: &[EndpointReport]) -> Vec<Finding> 
     judge.same_failure_of_all_names(&mut problems);
 
     let mut findings: Vec<Finding> = group(problems).iter().map(|group| words::finding(group)).collect();
-    findings.extend(absent_families(endpoints).map(words::no_family));
+    findings.extend(judge.absent.iter().copied().map(words::no_family));
     match nat {
         NatVerdict::Direct { .. } => {}
         NatVerdict::BehindNat { address } => findings.push(words::behind_nat(*address)),
@@ -153,7 +158,8 @@ enum Detail<'a> {
     Nothing,
     Code(u16),
     Errno(i32),
-    Sinkhole(IpAddr),
+    /// Where it leads, and whether a resolver says so.
+    Sinkhole(IpAddr, bool),
     /// The name fails for every host that is checked.
     EveryName,
     Tls(&'a TlsVerdict),
@@ -162,11 +168,24 @@ enum Detail<'a> {
 /// The severity of what one port or name shows depends on what works besides.
 struct Judge<'a> {
     endpoints: &'a [EndpointReport],
+    /// The purposes that an endpoint can be used for.
+    works: HashSet<&'a str>,
+    /// The purposes of which a port is known to be the service's own.
+    genuine: HashSet<&'a str>,
+    absent: Vec<Family>,
 }
 
 impl<'a> Judge<'a> {
-    fn same_purpose(&self, report: &EndpointReport) -> impl Iterator<Item = &'a EndpointReport> {
-        self.endpoints.iter().filter(move |other| other.endpoint.purpose == report.endpoint.purpose)
+    fn new(endpoints: &'a [EndpointReport]) -> Self {
+        let purposes = |fits: fn(&EndpointReport) -> bool| {
+            endpoints.iter().filter(|report| fits(report)).map(|report| report.endpoint.purpose.as_str()).collect()
+        };
+        Self {
+            endpoints,
+            works: purposes(works),
+            genuine: purposes(|report| report.ports.iter().any(is_genuine)),
+            absent: absent_families(endpoints).collect(),
+        }
     }
 
     /// The severity of something without which the endpoint is of no use, if nothing stands in for it.
@@ -175,7 +194,7 @@ impl<'a> Judge<'a> {
     }
 
     fn name(&self, report: &'a EndpointReport, problems: &mut Vec<Problem<'a>>) {
-        let needed = self.severity(report, self.same_purpose(report).any(works));
+        let needed = self.severity(report, self.works.contains(report.endpoint.purpose.as_str()));
         let mut add = |severity, kind, detail| {
             problems.push(Problem { severity, kind, report, port: None, addresses: Vec::new(), detail });
         };
@@ -185,7 +204,10 @@ impl<'a> Judge<'a> {
             NameVerdict::ServerFailure { code } => add(needed, Kind::ResolverFails, Detail::Code(*code)),
             NameVerdict::NoAnswer => add(needed, Kind::ResolverSilent, Detail::Nothing),
             NameVerdict::HostsFileOnly => add(Severity::Warning, Kind::HostsFile, Detail::Nothing),
-            NameVerdict::Sinkhole { address } => add(needed, Kind::Sinkhole, Detail::Sinkhole(*address)),
+            NameVerdict::Sinkhole { address } => {
+                let by_resolver = report.name.answers.iter().any(|answer| answer.addresses.contains(address));
+                add(needed, Kind::Sinkhole, Detail::Sinkhole(*address, by_resolver));
+            }
             NameVerdict::Disagree => add(Severity::Warning, Kind::ResolversDisagree, Detail::Nothing),
         }
         if matches!(report.name.ttl, TtlVerdict::Stale { .. }) {
@@ -214,17 +236,19 @@ impl<'a> Judge<'a> {
     fn ports(&self, report: &'a EndpointReport, problems: &mut Vec<Problem<'a>>) {
         // Ports of an address that is none of the service's say nothing about the service.
         let at_a_sinkhole = matches!(report.name.verdict, NameVerdict::Sinkhole { .. });
-        let absent: Vec<Family> = absent_families(self.endpoints).collect();
+        let is_absent = |tried: &PortReport| self.absent.contains(&Family::of(tried.address));
+        // A host that has no address of another family is out of reach.
+        let has_another = report.ports.iter().any(|tried| !is_absent(tried));
+        let begin = problems.len();
         for tried in &report.ports {
             let Some((kind, detail)) = what_is_wrong(tried) else { continue };
             let reached = matches!(tried.reach, Reach::Tcp(TcpVerdict::Open { .. }));
-            if (at_a_sinkhole && !reached) || absent.contains(&Family::of(tried.address)) {
+            if (at_a_sinkhole && !reached) || (has_another && is_absent(tried)) {
                 continue;
             }
             let severity = self.port_severity(report, tried, kind);
-            let same = problems.iter_mut().find(|problem| {
-                std::ptr::eq(problem.report, report)
-                    && problem.port == Some(tried.port)
+            let same = problems[begin..].iter_mut().find(|problem| {
+                problem.port == Some(tried.port)
                     && (problem.severity, problem.kind, &problem.detail) == (severity, kind, &detail)
             });
             match same {
@@ -243,10 +267,7 @@ impl<'a> Judge<'a> {
 
     fn port_severity(&self, report: &EndpointReport, tried: &PortReport, kind: Kind) -> Severity {
         match kind {
-            Kind::Intercepted => {
-                let genuine = |tried: &PortReport| matches!(tried.tls, Some(TlsVerdict::Genuine { .. }));
-                self.severity(report, self.same_purpose(report).any(|other| other.ports.iter().any(genuine)))
-            }
+            Kind::Intercepted => self.severity(report, self.genuine.contains(report.endpoint.purpose.as_str())),
             Kind::PingSilent => Severity::Warning,
             _ => {
                 let family = Family::of(tried.address);
@@ -255,15 +276,22 @@ impl<'a> Judge<'a> {
                 if !family_works && here().any(port_works) {
                     return Severity::Note;
                 }
-                self.severity(report, self.same_purpose(report).any(works))
+                self.severity(report, self.works.contains(report.endpoint.purpose.as_str()))
             }
         }
     }
 }
 
-/// An endpoint that a device can use.
+/// An endpoint that a device can use. Where a name leads to an address that no service can have, somebody else may well answer, so that
+/// only a certificate shows that it is the service.
 fn works(report: &EndpointReport) -> bool {
-    report.ports.iter().any(port_works)
+    let led_astray = matches!(report.name.verdict, NameVerdict::Sinkhole { .. });
+    let is_wrong = |tried: &PortReport| led_astray && range::of(tried.address) != Range::Internet;
+    report.ports.iter().any(|tried| port_works(tried) && (!is_wrong(tried) || is_genuine(tried)))
+}
+
+fn is_genuine(tried: &PortReport) -> bool {
+    matches!(tried.tls, Some(TlsVerdict::Genuine { .. }))
 }
 
 /// A port that a device can use: open, and nobody else than the service speaks there, as far as that can be told.
@@ -323,19 +351,22 @@ impl Family {
 
 /// The families by which this device has no way at all, while it has one by the other.
 fn absent_families(endpoints: &[EndpointReport]) -> impl Iterator<Item = Family> {
-    let has_no_way = |tried: &&PortReport| {
-        matches!(
-            tried.reach,
-            Reach::Tcp(TcpVerdict::Unreachable { .. } | TcpVerdict::NotTried { .. })
-                | Reach::Udp(UdpVerdict::Unreachable { .. } | UdpVerdict::NotTried { .. })
-        )
-    };
     let (has_none, has_one): (Vec<&PortReport>, Vec<&PortReport>) =
-        endpoints.iter().flat_map(|report| &report.ports).partition(has_no_way);
+        endpoints.iter().flat_map(|report| &report.ports).partition(|tried| has_no_way(tried));
     let within = |ports: &[&PortReport], family| ports.iter().any(|tried| Family::of(tried.address) == family);
     let is_absent =
         move |family: &Family| within(&has_none, *family) && !within(&has_one, *family) && !has_one.is_empty();
     [Family::V4, Family::V6].into_iter().filter(is_absent)
+}
+
+/// Whether the network, or this device's own routes, say that there is no way to the address. A host that turns UDP away is there.
+fn has_no_way(tried: &PortReport) -> bool {
+    match tried.reach {
+        Reach::Tcp(TcpVerdict::Unreachable { errno }) | Reach::Udp(UdpVerdict::Unreachable { errno }) => {
+            is_no_way(Errno::from_raw_os_error(errno))
+        }
+        _ => false,
+    }
 }
 
 /// Problems that are told together.

@@ -8,16 +8,21 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 const SOMEWHERE: [IpAddr; 2] =
     [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V6(Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, 1))];
 
-/// Looks at the way to the first address of the internet of each family among these; to any, where there is none.
+/// Looks at the way to the first address of the internet of each family among these; to any, where there is none, or no way to it: a
+/// device that has IPv6 alone is not without a network because a service has IPv4 alone.
 pub(super) fn check(addresses: &[IpAddr]) -> NatVerdict {
+    towards(addresses, own_address)
+}
+
+fn towards(addresses: &[IpAddr], own_address: impl Fn(IpAddr) -> Option<IpAddr>) -> NatVerdict {
     let of_internet = |ipv4| {
         addresses.iter().find(|address| address.is_ipv4() == ipv4 && range::of(**address) == Range::Internet).copied()
     };
-    let mut towards: Vec<IpAddr> = [of_internet(true), of_internet(false)].into_iter().flatten().collect();
-    if towards.is_empty() {
-        towards = SOMEWHERE.into();
+    let towards = [of_internet(true), of_internet(false)].into_iter().flatten();
+    match judge(towards.filter_map(&own_address)) {
+        NatVerdict::NoAddress => judge(SOMEWHERE.into_iter().filter_map(own_address)),
+        verdict => verdict,
     }
-    judge(towards.into_iter().filter_map(own_address))
 }
 
 /// The address that the system would send from.
@@ -62,6 +67,15 @@ mod tests {
         for own in [&[][..], &["127.0.0.1"], &["::1"], &["0.0.0.0"]] {
             assert_eq!(judged(own), NatVerdict::NoAddress);
         }
+    }
+
+    #[test]
+    fn a_device_of_one_family_has_a_network_whatever_family_the_services_have() {
+        let own: IpAddr = "2600::2".parse().unwrap();
+        let ipv6_alone = |to: IpAddr| to.is_ipv6().then_some(own);
+        let of_ipv4 = ["8.8.8.8".parse().unwrap()];
+        assert_eq!(towards(&of_ipv4, ipv6_alone), NatVerdict::Direct { address: own });
+        assert_eq!(towards(&of_ipv4, |_| None), NatVerdict::NoAddress);
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub(super) fn udp_verdict(error: Errno) -> UdpVerdict {
 }
 
 /// Whether the network, or this device's own routes, say that there is no way to the address. Routes that forbid give the last two.
-fn is_no_way(error: Errno) -> bool {
+pub(super) fn is_no_way(error: Errno) -> bool {
     let unreachable = [Errno::HOSTUNREACH, Errno::NETUNREACH, Errno::HOSTDOWN, Errno::NETDOWN, Errno::NONET];
     let no_own_address = [Errno::ADDRNOTAVAIL, Errno::AFNOSUPPORT, Errno::NODEV];
     unreachable.contains(&error) || no_own_address.contains(&error) || [Errno::ACCESS, Errno::INVAL].contains(&error)

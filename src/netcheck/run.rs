@@ -12,6 +12,7 @@ use crate::error::{Failure, Status};
 use crate::net::resolver;
 use crate::tls;
 use rustix::io::Errno;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -79,17 +80,18 @@ fn run_with(options: &Options, progress: &mut dyn FnMut(Progress), check: Check)
         return Err(Status::InvalidArgument.into());
     }
     let start = Instant::now();
-    let deadline = start + options.timeout;
+    let deadline = start.checked_add(options.timeout).ok_or(Status::InvalidArgument)?;
     let resolvers = if options.resolvers.is_empty() { resolvers::of_system() } else { options.resolvers.clone() };
     let mut steps = Steps { done: 0, total: 0, progress };
     let hosts = look_up(options, &resolvers, start + options.timeout.mul_f64(NAMES), &mut steps);
     let (ports, ttls) = look_at(options, &hosts, check, deadline, &mut steps);
     let mut ports = ports.into_iter();
+    let places = places(&hosts);
     let endpoints: Vec<EndpointReport> = options
         .endpoints
         .iter()
         .map(|endpoint| {
-            let at = hosts.iter().position(|host| host.name == endpoint.host).unwrap_or_default();
+            let at = places.get(endpoint.host.as_str()).copied().unwrap_or_default();
             EndpointReport {
                 endpoint: endpoint.clone(),
                 name: hosts[at].report(ttls[at].clone()),
@@ -133,6 +135,11 @@ impl Host {
     }
 }
 
+/// Where each host stands.
+fn places(hosts: &[Host]) -> HashMap<&str, usize> {
+    hosts.iter().enumerate().map(|(at, host)| (host.name.as_str(), at)).collect()
+}
+
 enum Found {
     Answer(Option<Answer>, Instant),
     OfSystem(Vec<IpAddr>),
@@ -140,12 +147,10 @@ enum Found {
 
 /// Looks each host up once, however many endpoints it has.
 fn look_up(options: &Options, resolvers: &[SocketAddr], deadline: Instant, steps: &mut Steps) -> Vec<Host> {
-    let mut names: Vec<(&str, Option<IpAddr>)> = Vec::new();
-    for endpoint in &options.endpoints {
-        if !names.iter().any(|(name, _)| *name == endpoint.host) {
-            names.push((&endpoint.host, endpoint.address()));
-        }
-    }
+    let mut seen = HashSet::new();
+    let endpoints = options.endpoints.iter().filter(|endpoint| seen.insert(&endpoint.host));
+    let names: Vec<(&str, Option<IpAddr>)> =
+        endpoints.map(|endpoint| (endpoint.host.as_str(), endpoint.address())).collect();
     let (mut jobs, mut subjects) = (Vec::new(), Vec::new());
     let asked = || names.iter().enumerate().filter(|(_, (_, address))| address.is_none());
     for (at, (name, _)) in asked() {
@@ -236,9 +241,10 @@ fn look_at(
         }
     }
     let credentials = options.credentials.clone().map(Arc::new);
+    let places = places(hosts);
     for (at, endpoint) in options.endpoints.iter().enumerate() {
         let shared = Arc::new(endpoint.clone());
-        let host = hosts.iter().find(|host| host.name == endpoint.host);
+        let host = places.get(endpoint.host.as_str()).and_then(|at| hosts.get(*at));
         for address in host.iter().flat_map(|host| host.addresses.iter().copied()) {
             for port in endpoint.reached_by.iter().copied() {
                 let transport = if port.transport == Transport::Tcp { "tcp" } else { "udp" };
@@ -423,6 +429,8 @@ mod tests {
         let refused = |options: Options| run(&options, &mut quiet).unwrap_err().status;
         assert_eq!(refused(Options::new(Vec::new())), Status::InvalidArgument);
         let options = options(vec![endpoint("127.0.0.1", &[TCP])], nobody());
-        assert_eq!(refused(Options { timeout: Duration::ZERO, ..options }), Status::InvalidArgument);
+        for timeout in [Duration::ZERO, Duration::MAX] {
+            assert_eq!(refused(Options { timeout, ..options.clone() }), Status::InvalidArgument);
+        }
     }
 }

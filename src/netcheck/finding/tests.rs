@@ -103,8 +103,8 @@ fn names_that_fail_stop_the_device_and_only_warn_where_an_edge_gateway_needs_the
     assert_is(&found[1], Severity::Warning, Kind::NoSuchName, &["containers.us-east-1", "Only Edge gateways need it"]);
     assert!(!found[0].what.contains("containers"));
 
-    let found = names(&NameVerdict::Sinkhole { address: "0.0.0.0".parse().unwrap() });
-    assert_is(&found[0], Severity::Stops, Kind::Sinkhole, &["0.0.0.0", "bootstrap.us-east-1", "take the block"]);
+    let found = names(&NameVerdict::Sinkhole { address: V4 });
+    assert_is(&found[0], Severity::Stops, Kind::Sinkhole, &["192.0.2.1", "bootstrap.us-east-1", "take the block"]);
     let found = names(&NameVerdict::HostsFileOnly);
     assert_is(&found[0], Severity::Warning, Kind::HostsFile, &["hosts file", "/etc/hosts"]);
 }
@@ -330,4 +330,146 @@ fn the_ports_of_a_sinkhole_are_not_told_as_the_services_own() {
         (port.reach, port.tls) = (Reach::Tcp(TcpVerdict::Refused), None);
     }
     assert_is(&only(&DIRECT, &reports), Severity::Stops, Kind::Sinkhole, &["127.0.0.1"]);
+}
+
+#[test]
+fn a_host_that_has_only_addresses_of_an_absent_family_stops_the_device() {
+    let mut reports = all_well();
+    for port in &mut reports[0].ports {
+        port.address = v6();
+        (port.reach, port.tls) = match port.port.transport {
+            Transport::Tcp => (Reach::Tcp(TcpVerdict::Unreachable { errno: 101 }), None),
+            Transport::Udp => (Reach::Udp(UdpVerdict::Unreachable { errno: 101 }), None),
+        };
+    }
+    let found = findings(&DIRECT, &reports);
+    assert_is(&found[0], Severity::Stops, Kind::Unreachable, &["bootstrap.us-east-1", "101"]);
+    assert_is(found.last().unwrap(), Severity::Note, Kind::Unreachable, &["no way", "IPv6"]);
+}
+
+#[test]
+fn a_family_by_which_ports_are_turned_away_or_not_tried_is_none_that_is_absent() {
+    for reach in [UdpVerdict::Unreachable { errno: 111 }, UdpVerdict::NotTried { errno: 24 }] {
+        let mut reports = all_well();
+        let port =
+            PortReport { address: v6(), port: UDP_COAPS, reach: Reach::Udp(reach.clone()), tls: None, coap: None };
+        reports[0].ports.push(port);
+        let kind = if matches!(reach, UdpVerdict::NotTried { .. }) { Kind::NotTried } else { Kind::UdpUnreachable };
+        assert_is(&only(&DIRECT, &reports), Severity::Note, kind, &["UDP 5684", "Another address works"]);
+    }
+}
+
+#[test]
+fn without_a_way_to_the_internet_what_a_service_nearby_says_is_told() {
+    let mut reports = all_well();
+    reports.truncate(1);
+    reports[0].ports = vec![PortReport {
+        address: V4,
+        port: TCP_COAPS,
+        reach: Reach::Tcp(TcpVerdict::Refused),
+        tls: None,
+        coap: None,
+    }];
+    let found = findings(&NatVerdict::NoAddress, &reports);
+    assert_is(&found[0], Severity::Stops, Kind::Refused, &["TCP 5684"]);
+    assert_is(&found[1], Severity::Note, Kind::NoNetwork, &["route"]);
+    reports[0].ports[0].reach = Reach::Tcp(TcpVerdict::Unreachable { errno: 101 });
+    assert_is(&only(&NatVerdict::NoAddress, &reports), Severity::Stops, Kind::NoNetwork, &["DHCP"]);
+}
+
+#[test]
+fn what_answers_at_a_sinkhole_is_the_service_only_by_its_certificate() {
+    let mut reports = all_well();
+    let address = V4;
+    for report in &mut reports[..4] {
+        report.name.verdict = NameVerdict::Sinkhole { address };
+    }
+    let found = findings(&DIRECT, &reports);
+    // The bootstrap service is known by its issuer. LwM2M is not: whoever blocks the name can answer there.
+    assert_is(&found[0], Severity::Stops, Kind::Sinkhole, &["udp-lwm2m.us-east-1", "192.0.2.1"]);
+    assert!(!found[0].what.contains("bootstrap"));
+    assert_is(&found[1], Severity::Warning, Kind::Sinkhole, &["bootstrap.us-east-1"]);
+    assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn a_sinkhole_is_blamed_on_who_leads_to_it() {
+    let mut reports = all_well();
+    reports[0].name.verdict = NameVerdict::Sinkhole { address: V4 };
+    assert_contains(&findings(&DIRECT, &reports)[0], "The DNS (192.0.2.53) leads to 192.0.2.1");
+    reports[0].name.verdict = NameVerdict::Sinkhole { address: "127.0.0.1".parse().unwrap() };
+    let found = findings(&DIRECT, &reports);
+    assert_is(
+        &found[0],
+        Severity::Warning,
+        Kind::Sinkhole,
+        &["This device by itself leads", "127.0.0.1", "/etc/hosts"],
+    );
+    assert!(!found[0].what_to_do.contains("owner"));
+}
+
+#[test]
+fn a_check_that_ran_out_of_time_does_not_blame_the_network() {
+    let finding = port_of_bootstrap(Reach::Tcp(TcpVerdict::NotTried { errno: 110 }), None);
+    assert_is(&finding, Severity::Stops, Kind::NotTried, &["time of the check was over", "--timeout"]);
+    assert!(!finding.what.contains("timed out"));
+}
+
+#[test]
+fn an_issuer_other_than_the_given_ca_may_be_the_wrong_ca() {
+    let intercepted = || Some(TlsVerdict::Intercepted { expected: "CN=A".into(), found: "CN=B".into() });
+    let mut reports = all_well();
+    reports[1].ports[0].tls = intercepted();
+    assert_is(&only(&DIRECT, &reports), Severity::Stops, Kind::Intercepted, &["Check that the CA that was given is"]);
+    let known = port_of_bootstrap(OPEN, intercepted());
+    assert!(known.what_to_do.starts_with("Ask the network's owner"), "{known:?}");
+}
+
+#[test]
+fn a_page_on_every_tcp_port_is_a_warning_where_udp_answers_and_stops_the_device_where_it_does_not() {
+    let page = TlsVerdict::NotTls { first_bytes: b"HTTP/1.1 403".to_vec(), http_status: Some(403) };
+    let mut reports = all_well();
+    for port in reports.iter_mut().flat_map(|report| &mut report.ports) {
+        port.tls = port.tls.is_some().then(|| page.clone());
+    }
+    let found = findings(&DIRECT, &reports);
+    assert!(found.iter().all(|finding| (finding.severity, finding.kind) == (Severity::Warning, Kind::NotTls)));
+    for port in reports.iter_mut().flat_map(|report| &mut report.ports) {
+        if port.port.transport == Transport::Udp {
+            port.reach = Reach::Udp(UdpVerdict::Silent);
+        }
+    }
+    let found = findings(&DIRECT, &reports);
+    assert_eq!((found[0].severity, found[0].kind), (Severity::Stops, Kind::NotTls));
+}
+
+#[test]
+fn a_sentence_stays_short_whatever_a_resolver_says_and_names_a_host_once() {
+    let mut reports = all_well();
+    reports.push(reports[0].clone());
+    for at in [0, 1, 7] {
+        reports[at].name.verdict = NameVerdict::Disagree;
+        reports[at].name.answers[0].addresses = vec![V4; 4000];
+    }
+    let finding = only(&DIRECT, &reports);
+    assert_contains(&finding, "and 3992 more");
+    assert!(finding.what.len() < 500, "{finding:?}");
+    assert_eq!(finding.what.matches("bootstrap.us-east-1").count(), 1);
+}
+
+#[test]
+fn thousands_of_endpoints_are_judged_in_no_time() {
+    let one = all_well().remove(0);
+    let endpoint = |at: usize| {
+        let mut report = one.clone();
+        report.endpoint.purpose = at.to_string();
+        for port in &mut report.ports {
+            port.reach = FILTERED;
+        }
+        report
+    };
+    let reports: Vec<EndpointReport> = (0..20_000).map(endpoint).collect();
+    let begin = std::time::Instant::now();
+    assert!(!findings(&DIRECT, &reports).is_empty());
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
 }

@@ -3,24 +3,23 @@
 use super::{Detail, Family, Finding, Kind, Port, Problem, Severity, Transport};
 use crate::netcheck::report::EndpointReport;
 use crate::netcheck::verdict::{Staleness, TlsVerdict, TtlVerdict};
+use rustix::io::Errno;
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::net::IpAddr;
 
 pub(super) fn no_network(severity: Severity) -> Finding {
-    let what_to_do = match severity {
-        Severity::Note => {
-            "Nothing has to be done if what was checked is all that the device needs; else give it an address and a default route."
-        }
-        _ => {
-            "Look at the cable or the radio, at the address of the interface (DHCP) and at the default route, and check again."
-        }
+    let (what, what_to_do) = match severity {
+        Severity::Note => (
+            "This device has no way to the internet.",
+            "Nothing has to be done if what was checked is all that the device needs; else give it an address and a default route.",
+        ),
+        _ => (
+            "This device has no address and no route to the internet.",
+            "Look at the cable or the radio, at the address of the interface (DHCP) and at the default route, and check again.",
+        ),
     };
-    alone(
-        severity,
-        Kind::NoNetwork,
-        "This device has no address and no route to the internet.".into(),
-        what_to_do.into(),
-    )
+    alone(severity, Kind::NoNetwork, what.into(), what_to_do.into())
 }
 
 pub(super) fn behind_nat(address: IpAddr) -> Finding {
@@ -117,7 +116,11 @@ impl Words<'_> {
                 format!("Only the hosts file of this device knows {hosts}: the device is lost when the service's addresses change."),
                 format!("{ask}, and take the name out of /etc/hosts{}.", open_all(self.group)),
             ),
-            (Kind::Sinkhole, Detail::Sinkhole(address)) => (
+            (Kind::Sinkhole, Detail::Sinkhole(address, false)) => (
+                format!("This device by itself leads {hosts} to {address}, which no service of the internet has; the DNS ({resolvers}) does not."),
+                "Take the name out of /etc/hosts, or out of what else /etc/nsswitch.conf has names looked up in.".into(),
+            ),
+            (Kind::Sinkhole, Detail::Sinkhole(address, true)) => (
                 format!("The DNS ({resolvers}) leads to {address}, which no service of the internet has: it blocks {hosts}."),
                 format!("Ask the network's owner to take the block from {hosts}{}.", open_all(self.group)),
             ),
@@ -162,6 +165,10 @@ impl Words<'_> {
                 format!("{port} is turned away at {hosts}: {}.", system_error(*errno)),
                 allow.replacen("Ask", "Use CoAP over TCP if that works, or ask", 1),
             ),
+            (Kind::NotTried, Detail::Errno(errno)) if Errno::from_raw_os_error(*errno) == Errno::TIMEDOUT => (
+                format!("The time of the check was over before {port} of {hosts} could be tried."),
+                "Give the check more time (--timeout), or check fewer hosts at once.".into(),
+            ),
             (Kind::NotTried, Detail::Errno(errno)) => (
                 format!("This device could not try {port} of {hosts}: {}.", system_error(*errno)),
                 "Look at what keeps programs of this device from the network, such as its own firewall or a limit, and check again.".into(),
@@ -172,7 +179,15 @@ impl Words<'_> {
                     printable(expected),
                     printable(found)
                 ),
-                inspection,
+                // Without an expected issuer the CA that was given was the measure.
+                match first.report.endpoint.expected_issuer {
+                    Some(_) => inspection,
+                    None => inspection.replacen(
+                        "Ask",
+                        "Check that the CA that was given is the one that issued the service's certificate, else ask",
+                        1,
+                    ),
+                },
             ),
             (Kind::NotTls, Detail::Tls(TlsVerdict::NotTls { first_bytes, http_status })) => {
                 let answer = match http_status {
@@ -228,9 +243,9 @@ fn port(port: Port) -> String {
 
 /// The hosts, one after the other.
 fn hosts(group: &[Problem<'_>]) -> String {
-    let mut hosts: Vec<String> = group.iter().map(|problem| printable(&problem.report.endpoint.host)).collect();
-    hosts.dedup();
-    hosts.join(", ")
+    let mut seen = HashSet::new();
+    let hosts = group.iter().map(|problem| printable(&problem.report.endpoint.host));
+    hosts.filter(|host| seen.insert(host.clone())).collect::<Vec<String>>().join(", ")
 }
 
 /// The hosts with the addresses at which it went wrong, as a firewall's owner needs them.
@@ -248,7 +263,9 @@ fn places(group: &[Problem<'_>]) -> String {
 
 /// What a firewall should open at once, where the hosts are the service's own.
 fn open_all(group: &[Problem<'_>]) -> &'static str {
-    if group.iter().any(|problem| problem.report.endpoint.host.ends_with(".mbedcloud.com")) {
+    if group.iter().any(|problem| {
+        problem.report.endpoint.host.to_ascii_lowercase().trim_end_matches('.').ends_with(".mbedcloud.com")
+    }) {
         "; the firewall should open *.mbedcloud.com (a Snap-based Edge also needs Canonical's services)"
     } else {
         ""
@@ -272,7 +289,7 @@ fn contradiction(report: &EndpointReport) -> String {
         format!(
             "{} says {}",
             answer.resolver.ip(),
-            if answer.addresses.is_empty() { "none".into() } else { list(&answer.addresses) }
+            if answer.addresses.is_empty() { "none".into() } else { some(&answer.addresses) }
         )
     };
     report.name.answers.iter().filter(|answer| answer.code.is_some()).map(answer).collect::<Vec<String>>().join(", ")
@@ -316,11 +333,18 @@ fn list<T: std::fmt::Display>(items: &[T]) -> String {
     items.iter().map(T::to_string).collect::<Vec<String>>().join(", ")
 }
 
+/// A resolver can give thousands: what stands in a sentence is bounded.
+fn some(addresses: &[IpAddr]) -> String {
+    const MAX: usize = 8;
+    let (begin, rest) = addresses.split_at(addresses.len().min(MAX));
+    if rest.is_empty() { list(begin) } else { format!("{} and {} more", list(begin), rest.len()) }
+}
+
 /// Text from the network or the command line without what a terminal would obey or hide.
 fn printable(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     for character in text.chars() {
-        let hidden = matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        let hidden = matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
         if character.is_control() || hidden {
             let _ = write!(result, "{}", character.escape_unicode());
         } else {
