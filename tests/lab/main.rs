@@ -17,6 +17,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod check;
 mod firewall;
 mod hostile;
 mod interface;
@@ -27,6 +28,7 @@ mod path;
 mod proxy;
 mod resolver;
 mod server;
+mod service;
 
 use network::Network;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -54,7 +56,7 @@ macro_rules! tests {
 
 fn all() -> impl Iterator<Item = Test> {
     // The longest first.
-    [nat::TESTS, path::TESTS, resolver::TESTS, interface::TESTS, hostile::TESTS, firewall::TESTS]
+    [check::TESTS, nat::TESTS, path::TESTS, resolver::TESTS, interface::TESTS, hostile::TESTS, firewall::TESTS]
         .into_iter()
         .flatten()
         .copied()

@@ -5,27 +5,51 @@ use crate::network::{Network, Place, ROUTER};
 use crate::wait_until;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 /// The name of the server.
 pub const NAME: &str = "server.test";
 
-/// Whom the device asks from now on. All of it is gone with the mount namespace.
-fn ask(address: &str) {
+/// Whom the device asks from now on, in this order. All of it is gone with the mount namespace.
+pub fn ask(addresses: &[&str]) {
+    static MOUNTED: Once = Once::new();
     let run = |line: &str| {
         let mut words = line.split(' ');
         let status = Command::new(words.next().unwrap()).args(words).status();
         assert!(status.unwrap().success(), "{line}");
     };
-    run("mount -t tmpfs none /mnt");
-    for (file, content) in
-        [("resolv.conf", format!("nameserver {address}\n")), ("nsswitch.conf", "hosts: files dns\n".into())]
-    {
+    MOUNTED.call_once(|| run("mount -t tmpfs none /mnt"));
+    let resolvers: String = addresses.iter().map(|address| format!("nameserver {address}\n")).collect();
+    for (file, content) in [("resolv.conf", resolvers), ("nsswitch.conf", "hosts: files dns\n".into())] {
+        let is_new = !Path::new(&format!("/mnt/{file}")).exists();
         std::fs::write(format!("/mnt/{file}"), content).unwrap();
-        run(&format!("mount --bind /mnt/{file} /etc/{file}"));
+        if is_new {
+            run(&format!("mount --bind /mnt/{file} /etc/{file}"));
+        }
     }
+}
+
+/// dnsmasq at an address of a place, which knows nothing but what it is told, and asks nobody else.
+pub fn dnsmasq(place: &Place, address: &str, arguments: &[&str]) -> Peer {
+    let listen = format!("--listen-address={address}");
+    let own = [
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--no-resolv",
+        "--no-hosts",
+        "--user=root",
+        "--pid-file=",
+        "--bind-interfaces",
+        &listen,
+    ];
+    place.run(|| {
+        let peer = Peer::start("dnsmasq", &[&own, arguments].concat());
+        wait_until("dnsmasq", || TcpStream::connect((address, 53)).is_ok());
+        peer
+    })
 }
 
 /// dnsmasq on the router. It knows the name of the server, and that nothing else exists under `.test`.
@@ -35,23 +59,9 @@ pub struct Dnsmasq {
 
 impl Dnsmasq {
     pub fn start(network: &Network, address: &str) -> Self {
-        ask(ROUTER);
+        ask(&[ROUTER]);
         write_hosts(NAME, address);
-        let listen = format!("--listen-address={ROUTER}");
-        let arguments = [
-            "--keep-in-foreground",
-            "--conf-file=/dev/null",
-            "--no-resolv",
-            "--no-hosts",
-            "--addn-hosts=/mnt/hosts",
-            "--local=/test/",
-            "--user=root",
-            "--pid-file=",
-            "--bind-interfaces",
-            &listen,
-        ];
-        let peer = network.router.run(|| Peer::start("dnsmasq", &arguments));
-        wait_until("dnsmasq", || TcpStream::connect((ROUTER, 53)).is_ok());
+        let peer = dnsmasq(&network.router, ROUTER, &["--addn-hosts=/mnt/hosts", "--local=/test/"]);
         Self { peer }
     }
 
@@ -103,7 +113,7 @@ pub struct Resolver {
 
 impl Resolver {
     pub fn start(place: &Place, address: &str, answer: Answer) -> Self {
-        ask(address);
+        ask(&[address]);
         let resolver = Self { answer: Arc::new(Mutex::new(answer)), queries: Arc::default() };
         let socket = place.run(|| UdpSocket::bind((address, 53))).unwrap();
         let listener = place.run(|| TcpListener::bind((address, 53))).unwrap();
