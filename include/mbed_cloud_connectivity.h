@@ -197,7 +197,7 @@ enum mcc_state_t
     MCC_STATE_HANDSHAKING = 3,
     // Messages go both ways.
     MCC_STATE_READY = 4,
-    // It failed, `reason` says why, and is tried again after `next_attempt_ms`.
+    // It failed, `reason` says why, and is tried again after `next_attempt_ms`, or sooner if the network changes.
     MCC_STATE_WAITING = 5,
     // It is over. This is the last event of the connection: what its callback uses can be freed now.
     MCC_STATE_CLOSED = 6,
@@ -248,7 +248,8 @@ enum mcc_log_level_t
     MCC_LOG_WARNING = 2,
     // What a connection does: one line for each change of its state.
     MCC_LOG_INFO = 3,
-    // The only level with host names and addresses in it. Keys and payloads are in none.
+    // Host names and addresses too, of which other levels have none but the authorities' names of `MCC_LOG_WARNING`. Keys and
+    // payloads are in none.
     MCC_LOG_DEBUG = 4,
 };
 #ifndef __cplusplus
@@ -645,7 +646,7 @@ typedef struct mcc_event_state_t {
     mcc_status_t reason;
     // A number that makes the reason more precise: errno, TLS alert, Mbed TLS error or verification flags, as its text says; else 0.
     int32_t detail;
-    // In `MCC_STATE_WAITING`: milliseconds until the next attempt.
+    // In `MCC_STATE_WAITING`: milliseconds until the next attempt, which a change of the network brings forward.
     uint64_t next_attempt_ms;
     // The reason as a sentence with the next step; constant, not to be freed.
     const char *text;
@@ -796,7 +797,8 @@ typedef struct mcc_connection_options_t {
     // By how much at most, in percent, an interval is shortened at random, so that a fleet does not ping in step; 0 to 50, 10 by
     // default.
     uint32_t keepalive_jitter_percent;
-    // Milliseconds that the answer to a ping may take on TCP, 1 to 3600000; 30000 by default. On UDP the retransmissions of RFC
+    // Milliseconds that the answer to a ping may take on TCP, 1 to 3600000; 30000 by default. Less, from 2000, where the network has
+    // changed (four round trips), and where a longer silence is tried, from a sixth. On UDP the retransmissions of RFC
     // 7252 section 4.2 count instead.
     uint32_t keepalive_timeout_ms;
     // How many messages may wait to be sent, 1 to 65536; 64 by default.
@@ -853,8 +855,9 @@ typedef struct mcc_connection_options_t {
     // By how many percent the interval stays below the longest silence that was borne once the search is over, 0 to 50; 5 by
     // default.
     uint32_t keepalive_margin_percent;
-    // The port that is tried in the same attempt when the URI's is refused, filtered or intercepted, such as 443; the one that
-    // worked goes first the next time. 0 (the default): none, to 65535.
+    // The port that is tried once in the same attempt when the URI's is refused, does not answer, resets the connection while it is
+    // made, or is answered by something without TLS or with a certificate that is not trusted (`MCC_ERR_INTERCEPTED` among others);
+    // such as 443. The one that worked goes first the next time. 0 (the default): none, to 65535.
     uint32_t alternative_port;
 } mcc_connection_options_t;
 

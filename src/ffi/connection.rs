@@ -174,7 +174,8 @@ pub struct mcc_connection_options_t {
     /// By how much at most, in percent, an interval is shortened at random, so that a fleet does not ping in step; 0 to 50, 10 by
     /// default.
     pub keepalive_jitter_percent: u32,
-    /// Milliseconds that the answer to a ping may take on TCP, 1 to 3600000; 30000 by default. On UDP the retransmissions of RFC
+    /// Milliseconds that the answer to a ping may take on TCP, 1 to 3600000; 30000 by default. Less, from 2000, where the network has
+    /// changed (four round trips), and where a longer silence is tried, from a sixth. On UDP the retransmissions of RFC
     /// 7252 section 4.2 count instead.
     pub keepalive_timeout_ms: u32,
     /// How many messages may wait to be sent, 1 to 65536; 64 by default.
@@ -233,8 +234,9 @@ pub struct mcc_connection_options_t {
     /// By how many percent the interval stays below the longest silence that was borne once the search is over, 0 to 50; 5 by
     /// default.
     pub keepalive_margin_percent: u32,
-    /// The port that is tried in the same attempt when the URI's is refused, filtered or intercepted, such as 443; the one that
-    /// worked goes first the next time. 0 (the default): none, to 65535.
+    /// The port that is tried once in the same attempt when the URI's is refused, does not answer, resets the connection while it is
+    /// made, or is answered by something without TLS or with a certificate that is not trusted (`MCC_ERR_INTERCEPTED` among others);
+    /// such as 443. The one that worked goes first the next time. 0 (the default): none, to 65535.
     pub alternative_port: u32,
 }
 

@@ -16,7 +16,7 @@ pub enum mcc_state_t {
     MCC_STATE_HANDSHAKING = 3,
     /// Messages go both ways.
     MCC_STATE_READY = 4,
-    /// It failed, `reason` says why, and is tried again after `next_attempt_ms`.
+    /// It failed, `reason` says why, and is tried again after `next_attempt_ms`, or sooner if the network changes.
     MCC_STATE_WAITING = 5,
     /// It is over. This is the last event of the connection: what its callback uses can be freed now.
     MCC_STATE_CLOSED = 6,
@@ -55,7 +55,7 @@ pub struct mcc_event_state_t {
     pub reason: mcc_status_t,
     /// A number that makes the reason more precise: errno, TLS alert, Mbed TLS error or verification flags, as its text says; else 0.
     pub detail: i32,
-    /// In `MCC_STATE_WAITING`: milliseconds until the next attempt.
+    /// In `MCC_STATE_WAITING`: milliseconds until the next attempt, which a change of the network brings forward.
     pub next_attempt_ms: u64,
     /// The reason as a sentence with the next step; constant, not to be freed.
     pub text: *const c_char,

@@ -17,7 +17,8 @@ pub enum mcc_log_level_t {
     MCC_LOG_WARNING = 2,
     /// What a connection does: one line for each change of its state.
     MCC_LOG_INFO = 3,
-    /// The only level with host names and addresses in it. Keys and payloads are in none.
+    /// Host names and addresses too, of which other levels have none but the authorities' names of `MCC_LOG_WARNING`. Keys and
+    /// payloads are in none.
     MCC_LOG_DEBUG = 4,
 }
 

@@ -14,6 +14,7 @@ pub const TESTS: &[Test] = tests![
     an_interface_that_comes_back_brings_the_connection_back,
     a_route_that_comes_later_than_its_interface_brings_the_connection_back,
     a_route_that_comes_later_brings_a_connection_by_name_back,
+    a_lookup_that_began_before_the_network_changed_does_not_hold_up_the_connection,
     a_new_address_gets_a_new_connection,
     another_default_route_gets_a_new_connection_where_the_old_one_is_dead,
 ];
@@ -82,6 +83,29 @@ fn a_route_that_comes_later_brings_a_connection_by_name_back(network: &Network) 
     let _names = Resolver::start(&network.server, SERVER, Answer::Addresses(vec![SERVER.parse().unwrap()]));
     let client = ready_client_of(NAME, only_by_the_kernel_s_word);
     comes_back_with_its_route(network, &client, Status::NameLookupFailed);
+}
+
+fn a_lookup_that_began_before_the_network_changed_does_not_hold_up_the_connection(network: &Network) {
+    let _server = Server::start(&network.server, PORT, answer_and_echo);
+    let _names = Resolver::start(&network.server, SERVER, Answer::Addresses(vec![SERVER.parse().unwrap()]));
+    let client = ready_client_of(NAME, |settings| {
+        only_by_the_kernel_s_word(settings);
+        settings.core.resolve_timeout = Duration::from_secs(2);
+    });
+    network.device.ip(&["link set eth0 down"]);
+    network_is_down(&client, Instant::now());
+    network.firewall("--insert FORWARD --protocol udp --dport 53 --jump DROP");
+    network.device.ip(&["link set eth0 up", &format!("route add default via {ROUTER}")]);
+    client.wait_for_state(State::Resolving);
+    // The query is lost, and nothing asks again within the time that the lookup has.
+    std::thread::sleep(Duration::from_millis(500));
+    network.firewall("--delete FORWARD --protocol udp --dport 53 --jump DROP");
+    network.device.ip(&["address add 192.0.2.3/24 dev eth0"]);
+    let begin = Instant::now();
+    assert_eq!(client.wait_for_state(State::Waiting), Some(Status::NameLookupTimeout));
+    client.wait_for_state(State::Ready);
+    // The next attempt comes no sooner than 5 s after the first.
+    assert!(begin.elapsed() < Duration::from_secs(5) + READY_AGAIN, "{:?}", begin.elapsed());
 }
 
 fn a_new_address_gets_a_new_connection(network: &Network) {

@@ -93,8 +93,10 @@ fn write_hosts(name: &str, address: &str) {
 /// What the tests' own resolver says.
 #[derive(Debug, Clone)]
 pub enum Answer {
-    /// These addresses.
+    /// These addresses, which nobody may keep.
     Addresses(Vec<Ipv4Addr>),
+    /// This address, which may be kept for so many seconds, however often it is asked for.
+    Kept(Ipv4Addr, u32),
     /// The name exists and has no address.
     Nothing,
     /// It is an alias of another name, which is an alias of it.
@@ -172,11 +174,13 @@ fn reply(query: &[u8], answer: &Answer) -> Vec<u8> {
     let other_name = b"\x05other\x04test\x00";
     let mut records = Vec::new();
     let mut count = 0u16;
+    let time_to_live = if let Answer::Kept(_, seconds) = answer { *seconds } else { 0 };
     let mut record = |name: &[u8], kind: u16, data: &[u8]| {
         records.extend_from_slice(name);
         records.extend(kind.to_be_bytes());
-        // Class IN, and no time to live.
-        records.extend([0, 1, 0, 0, 0, 0]);
+        // Class IN.
+        records.extend([0, 1]);
+        records.extend(time_to_live.to_be_bytes());
         records.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
         records.extend_from_slice(data);
         count += 1;
@@ -186,13 +190,14 @@ fn reply(query: &[u8], answer: &Answer) -> Vec<u8> {
         Answer::Addresses(addresses) if asks_for_ipv4 => {
             addresses.iter().for_each(|address| record(SAME_NAME, A, &address.octets()));
         }
+        Answer::Kept(address, _) if asks_for_ipv4 => record(SAME_NAME, A, &address.octets()),
         Answer::OfAnotherName(address) if asks_for_ipv4 => record(other_name, A, &address.octets()),
         Answer::AliasLoop => {
             record(SAME_NAME, CNAME, other_name);
             record(other_name, CNAME, SAME_NAME);
         }
         Answer::Failure => code = 2,
-        Answer::Addresses(_) | Answer::OfAnotherName(_) | Answer::Nothing => {}
+        Answer::Addresses(_) | Answer::Kept(..) | Answer::OfAnotherName(_) | Answer::Nothing => {}
     }
     // The same ID, a response, recursion desired and available; one question.
     let mut reply = vec![query[0], query[1], 0x81, 0x80 | code, 0, 1];

@@ -5,6 +5,8 @@ use crate::names;
 use crate::network::{Network, Place, ROUTER};
 use crate::wait_until;
 use mbed_cloud_connectivity::netcheck::endpoint::{BOOTSTRAP_ISSUER, DEFAULT_REGION, Endpoint, region};
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
 
 /// Where the service is. To the check this block is of the internet; nobody has it any more (RFC 7526), and no packet leaves the lab.
 pub const SERVICE: &str = "192.88.99.2";
@@ -65,12 +67,35 @@ pub fn serve_all(network: &Network, authority: &Authority) -> Vec<Peer> {
 
 /// `openssl s_server` with the certificate of an authority. It serves one client after the other.
 pub fn serve(place: &Place, address: &str, port: u16, authority: &Authority, more: &[&str]) -> Peer {
-    let (certificate, key) = (authority.text("server.pem"), authority.text("server.key"));
-    let accept = format!("{address}:{port}");
-    let arguments = ["s_server", "-accept", &accept, "-cert", &certificate, "-key", &key, "-no_cache"];
-    let peer = place.run(|| Peer::start("openssl", &[&arguments, more].concat()));
+    let arguments = arguments(address, port, authority, more);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let peer = place.run(|| Peer::start("openssl", &arguments));
     wait_for_port(place, if more.contains(&"-dtls1_2") { "udp" } else { "tcp" }, port);
     peer
+}
+
+fn arguments(address: &str, port: u16, authority: &Authority, more: &[&str]) -> Vec<String> {
+    let (certificate, key) = (authority.text("server.pem"), authority.text("server.key"));
+    let accept = format!("{address}:{port}");
+    let arguments = ["s_server", "-accept", &accept, "-cert", &certificate, "-key", &key];
+    arguments.iter().chain(more).map(|argument| (*argument).to_owned()).collect()
+}
+
+/// One that wants a certificate of the device, and answers its pings. It ends with the process of the test.
+pub fn answer_pings(place: &Place, port: u16, authority: &Authority) {
+    let mut command = Command::new("openssl");
+    command.args(arguments(SERVICE, port, authority, &["-quiet", "-Verify", "1"]));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = place.run(|| command.spawn()).unwrap();
+    let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    std::thread::spawn(move || {
+        let mut ping = [0; 4];
+        while output.read_exact(&mut ping).is_ok() {
+            assert_eq!(ping[..2], [0x40, 0]);
+            input.write_all(&[0x70, 0, ping[2], ping[3]]).unwrap();
+        }
+    });
+    wait_for_port(place, "tcp", port);
 }
 
 /// Waits until somebody has a port, without a packet to it.
