@@ -94,6 +94,7 @@ pub fn answer_pings(place: &Place, port: u16, authority: &Authority) {
             assert_eq!(ping[..2], [0x40, 0]);
             input.write_all(&[0x70, 0, ping[2], ping[3]]).unwrap();
         }
+        child.wait()
     });
     wait_for_port(place, "tcp", port);
 }
