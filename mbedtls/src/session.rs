@@ -681,6 +681,9 @@ impl Session {
     pub fn restore(config: Arc<ClientConfig>, saved: &[u8]) -> Result<Self, Error> {
         let mut session = Self::new(config, ServerName::Unchecked)?;
         let content = unwrap_saved(saved, session.config.fingerprint(), CONTEXT_HEAD)?;
+        if !is_sound_context(content) {
+            return Err(Error::BAD_INPUT);
+        }
         // SAFETY: the context is set up and fresh; pointer and length describe the content.
         Error::check(unsafe { raw::mbedtls_ssl_context_load(session.ssl.as_ptr(), content.as_ptr(), content.len()) })?;
         (session.begun, session.established) = (true, true);
@@ -1295,6 +1298,30 @@ fn ends_its_name(content: &[u8]) -> bool {
     name.and_then(<[u8]>::last).is_none_or(|last| *last == 0)
 }
 
+/// Whether the library can take the saved state of a datagram session: it copies the Connection IDs, and compares the ALPN protocol,
+/// without seeing to it that they fit, and a session of TLS 1.3 has no place there. The form, in the words of the library's `ssl_tls.c`:
+/// version and configuration (8 bytes), the length of the session (4) and the session, which begins with its TLS version, the random
+/// bytes (64), both Connection IDs with their lengths (1), counters and settings (31), the protocol with its length (1).
+fn is_sound_context(content: &[u8]) -> bool {
+    const TLS_1_2: u8 = 3;
+    let after_connection_id = |rest: &[u8], limit: u32| -> Option<usize> {
+        let size = *rest.first()?;
+        (u32::from(size) <= limit).then_some(1 + usize::from(size))
+    };
+    let read = || {
+        let (_, rest) = content.split_first_chunk::<8>()?;
+        let (size, rest) = rest.split_first_chunk::<4>()?;
+        let (session, rest) = rest.split_at_checked(u32::from_be_bytes(*size) as usize)?;
+        let (_, rest) = rest.split_first_chunk::<64>()?;
+        let rest = rest.get(after_connection_id(rest, raw::MBEDTLS_SSL_CID_IN_LEN_MAX)?..)?;
+        let rest = rest.get(after_connection_id(rest, raw::MBEDTLS_SSL_CID_OUT_LEN_MAX)?..)?;
+        let (_, rest) = rest.split_first_chunk::<31>()?;
+        let (size, protocol) = rest.split_first()?;
+        Some(session.first() == Some(&TLS_1_2) && protocol.len() == usize::from(*size))
+    };
+    read().unwrap_or(false)
+}
+
 #[cfg(test)]
 mod tests {
     use std::ffi::CStr;
@@ -1315,6 +1342,40 @@ mod tests {
             assert!(ends_its_name(&of(3, bad)), "there is none in TLS 1.2: {bad:?}");
         }
         assert!(ends_its_name(&[]), "the library refuses it");
+    }
+
+    #[test]
+    fn a_saved_context_with_lengths_that_do_not_fit_is_not_handed_to_the_library() {
+        let of = |version: u8, ids: [usize; 2], said: u8, protocol: &[u8]| {
+            let [incoming, outgoing] = ids.map(|size| [&[size as u8][..], &vec![7; size]].concat());
+            let session = [version, 0, 0xc0, 0xae];
+            [
+                &[3, 6, 5, 0, 0, 0, 0, 0, 0, 0, 0, 4][..],
+                &session,
+                &[9; 64],
+                &incoming,
+                &outgoing,
+                &[0; 31],
+                &[said],
+                protocol,
+            ]
+            .concat()
+        };
+        let longest = raw::MBEDTLS_SSL_CID_OUT_LEN_MAX as usize;
+        for good in [of(3, [0, 0], 0, b""), of(3, [longest, longest], 4, b"coap")] {
+            assert!(is_sound_context(&good), "{good:?}");
+            assert!((0..good.len()).all(|size| !is_sound_context(&good[..size])), "it was cut");
+        }
+        for bad in [
+            of(3, [longest + 1, 0], 0, b""),
+            of(3, [0, longest + 1], 0, b""),
+            of(3, [0, 255], 0, b""),
+            of(3, [0, 0], 5, b"coap"),
+            of(3, [0, 0], 3, b"coap"),
+            of(4, [0, 0], 0, b""),
+        ] {
+            assert!(!is_sound_context(&bad), "{bad:?}");
+        }
     }
 
     #[test]
