@@ -37,7 +37,7 @@ pub enum Host {
 impl Host {
     /// A name or an address by itself; an IPv6 address stands without brackets here.
     pub fn parse(text: &str) -> Result<Self, Status> {
-        if text.contains(':') { parse_ipv6(text) } else { parse_name(text) }
+        if text.contains(':') { parse_ipv6(text, text.split_once('%')) } else { parse_name(text) }
     }
 }
 
@@ -75,7 +75,8 @@ impl Endpoint {
                     None if after.is_empty() => None,
                     None => return Err(Status::UriSyntax),
                 };
-                (parse_ipv6(address)?, port)
+                // RFC 6874: in a URI the percent sign before a zone is itself percent-encoded.
+                (parse_ipv6(address, address.split_once("%25").or_else(|| address.split_once('%')))?, port)
             }
             None => {
                 let (host, port) = match authority.split_once(':') {
@@ -102,9 +103,8 @@ fn parse_port(port: &str) -> Result<u16, Status> {
     port.parse().ok().filter(|port| *port != 0).ok_or(Status::UriPort)
 }
 
-fn parse_ipv6(literal: &str) -> Result<Host, Status> {
-    // RFC 6874: in a URI the percent sign before a zone is itself percent-encoded.
-    let (address, zone) = match literal.split_once("%25").or_else(|| literal.split_once('%')) {
+fn parse_ipv6(literal: &str, parts: Option<(&str, &str)>) -> Result<Host, Status> {
+    let (address, zone) = match parts {
         Some((address, zone)) => (address, Some(zone)),
         None => (literal, None),
     };
@@ -169,6 +169,9 @@ mod tests {
 
     #[test]
     fn a_host_by_itself_is_read_too() {
+        // Nothing is percent-encoded outside a URI: this interface is called 25h.
+        assert_eq!(Host::parse("fe80::1%25h"), Ok(Host::Name("fe80::1%25h".into())));
+        assert_eq!(parse("coap://[fe80::1%2525h]").map(|endpoint| endpoint.host), Host::parse("fe80::1%25h"));
         assert_eq!(Host::parse("::1"), Ok(Host::Address("::1".parse().unwrap())));
         assert_eq!(Host::parse("a.example"), Ok(Host::Name("a.example".into())));
         for wrong in ["", "a b", "a:b", "[::1]", &"a".repeat(300)] {
