@@ -86,7 +86,7 @@ static bool two_addresses;
 /* A file of hosts of this program's own, in which two.test has two addresses; false without the right to make one. */
 static bool name_two_addresses(void)
 {
-    char path[] = "/tmp/hosts-XXXXXX";
+    char path[] = "/tmp/mcc-hosts-XXXXXX";
     int file = mkstemp(path);
     static const char hosts[] = "127.0.0.1 localhost\n127.0.0.2 two.test\n127.0.0.3 two.test\n";
     assert_true(file >= 0 && write(file, hosts, sizeof hosts - 1) == (ssize_t)sizeof hosts - 1);

@@ -1,7 +1,7 @@
 //! Makes the manual page and the completions of shells from the command line's own definition. It runs on the machine that builds, so
 //! that a build for another machine has them too.
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only the definition is wanted here, not what is read by it")]
 #[path = "src/arguments.rs"]
 mod arguments;
 

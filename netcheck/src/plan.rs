@@ -5,7 +5,6 @@ use crate::endpoints::{self, EndpointsFile};
 use mbed_cloud_connectivity::error::Status;
 use mbed_cloud_connectivity::netcheck::endpoint::{COAPS_PORT, DEFAULT_REGION, Endpoint, Port, Transport, region};
 use mbed_cloud_connectivity::netcheck::{Credentials, Options};
-use mbed_cloud_connectivity::tls::{self, TransportKind, Version};
 use std::fs::File;
 use std::io::{Error, Read};
 use std::path::Path;
@@ -91,28 +90,17 @@ fn credentials(arguments: &Arguments) -> Result<Option<Credentials>, String> {
     let ca = read(&arguments.cafile, "CA certificates")?;
     let certificate = read(&arguments.cert, "device's certificate")?;
     let key = read(&arguments.key, "key")?;
-    // Without a CA there is nothing to judge the server by, but the device's own files have to be right all the same.
-    let Some(trusted) = ca.as_deref().or(certificate.as_deref()) else { return Ok(None) };
-    let options = tls::Options {
-        transport: TransportKind::Stream,
-        server_name: "localhost",
-        check_server_name: false,
-        versions: (Version::Tls12, Version::Tls13),
-        ca: Some(trusted),
-        crl: None,
-        certificate: certificate.as_deref(),
-        key: key.as_deref(),
-        key_password: None,
-        psk_identity: None,
-        psk: None,
-    };
-    if let Err(failure) = tls::Config::new(&options) {
-        let path = match failure.status {
-            Status::CaInvalid => arguments.cafile.as_ref().or(arguments.cert.as_ref()),
+    if ca.is_none() && certificate.is_none() {
+        return Ok(None);
+    }
+    let credentials = Credentials { ca, certificate, key };
+    if let Err(status) = credentials.check() {
+        let path = match status {
+            Status::CaInvalid => arguments.cafile.as_ref(),
             Status::KeyInvalid | Status::KeyMismatch => arguments.key.as_ref(),
             _ => arguments.cert.as_ref(),
         };
-        let message = match failure.status {
+        let message = match status {
             Status::CaInvalid | Status::CertificateInvalid => {
                 "holds no certificate that can be read: give PEM, or one in DER"
             }
@@ -122,7 +110,7 @@ fn credentials(arguments: &Arguments) -> Result<Option<Credentials>, String> {
         };
         return Err(format!("{} {message}.", path.map(|path| path.display().to_string()).unwrap_or_default()));
     }
-    Ok(Some(Credentials { ca, certificate, key }))
+    Ok(Some(credentials))
 }
 
 fn read(path: &Path, what: &str) -> Result<Vec<u8>, String> {

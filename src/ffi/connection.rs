@@ -615,11 +615,11 @@ fn c_state(state: State) -> mcc_state_t {
     }
 }
 
-fn milliseconds_of(duration: Duration) -> u64 {
+pub(super) fn milliseconds_of(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn microseconds(duration: Duration) -> u64 {
+pub(super) fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::connection::endpoint::Host;
 use crate::error::Status;
+use crate::ffi::connection::{microseconds, milliseconds_of};
 use crate::ffi::pointer::{Sized32, array, bytes, sized, text};
 use crate::ffi::status::{mcc_error_class_t, mcc_status_t};
 use crate::ffi::status_of_result;
@@ -10,7 +11,6 @@ use crate::netcheck::finding::{Finding, Kind, Severity};
 use crate::netcheck::report::{EndpointReport, PortReport, Reach, Report};
 use crate::netcheck::verdict::{CoapVerdict, NameVerdict, NatVerdict, TcpVerdict, TlsVerdict, TtlVerdict, UdpVerdict};
 use crate::netcheck::{self, Credentials, Options};
-use crate::tls::{self, TransportKind, Version};
 use std::ffi::{CString, c_char, c_void};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -522,45 +522,19 @@ unsafe fn checked(options: &mcc_netcheck_options_t) -> Result<Options, Status> {
         // SAFETY: as above.
         unsafe { bytes(pointer, size) }.map(|bytes| (!bytes.is_empty()).then(|| bytes.to_vec()))
     };
-    let credentials = checked_credentials(Credentials {
+    let credentials = Credentials {
         ca: optional(options.ca, options.ca_size)?,
         certificate: optional(options.certificate, options.certificate_size)?,
         key: optional(options.key, options.key_size)?,
-    })?;
+    };
+    credentials.check()?;
     Ok(Options {
         endpoints,
         resolvers,
         timeout: Duration::from_millis(options.timeout_ms.into()),
-        credentials,
+        credentials: Some(credentials),
         allow_private_addresses: options.allow_private_addresses == 1,
     })
-}
-
-/// The credentials, if there are any: read once here, so that each mistake has its own status.
-fn checked_credentials(credentials: Credentials) -> Result<Option<Credentials>, Status> {
-    let Credentials { ca, certificate, key } = &credentials;
-    if ca.is_none() && certificate.is_none() && key.is_none() {
-        return Ok(None);
-    }
-    tls::Config::new(&tls::Options {
-        transport: TransportKind::Stream,
-        server_name: "localhost",
-        check_server_name: false,
-        versions: (Version::Tls12, Version::Tls13),
-        // Without a CA the device's own files have to be right all the same.
-        ca: Some(ca.as_deref().or(certificate.as_deref()).ok_or(Status::CertificateInvalid)?),
-        crl: None,
-        certificate: certificate.as_deref(),
-        key: key.as_deref(),
-        key_password: None,
-        psk_identity: None,
-        psk: None,
-    })
-    .map_err(|failure| match failure.status {
-        Status::CaInvalid if ca.is_none() => Status::CertificateInvalid,
-        status => status,
-    })?;
-    Ok(Some(credentials))
 }
 
 /// # Safety
@@ -623,7 +597,7 @@ fn tell(report: &Report, callback: &dyn Fn(mcc_netcheck_result_type_t, mcc_netch
     }
     let summary = mcc_netcheck_summary_t {
         severity: c_severity(report.severity()),
-        duration_ms: u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX),
+        duration_ms: milliseconds_of(report.duration),
     };
     callback(MCC_NETCHECK_SUMMARY, mcc_netcheck_data_t { summary });
 }
@@ -723,7 +697,7 @@ fn tell_port(
         port: report.port.number,
         reach,
         error_number,
-        round_trip_us: microseconds(round_trip),
+        round_trip_us: round_trip.map_or(0, microseconds),
         tls,
         issuer: text_or_null(&issuers.0),
         expected_issuer: text_or_null(&issuers.1),
@@ -731,7 +705,7 @@ fn tell_port(
         first_bytes: if first.is_empty() { std::ptr::null() } else { first.as_ptr() },
         first_bytes_size: first.len(),
         coap,
-        ping_round_trip_us: microseconds(ping),
+        ping_round_trip_us: ping.map_or(0, microseconds),
     };
     callback(mcc_netcheck_result_type_t::MCC_NETCHECK_PORT, mcc_netcheck_data_t { port });
 }
@@ -774,10 +748,6 @@ fn c_severity(severity: Option<Severity>) -> mcc_netcheck_severity_t {
         Some(Severity::Warning) => mcc_netcheck_severity_t::MCC_NETCHECK_WARNING,
         Some(Severity::Stops) => mcc_netcheck_severity_t::MCC_NETCHECK_STOPS,
     }
-}
-
-fn microseconds(time: Option<Duration>) -> u64 {
-    time.map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
 }
 
 /// Text for C; a NUL in it, which a peer can send, is left out.

@@ -24,6 +24,8 @@ pub mod verdict;
 #[cfg(feature = "serde")]
 mod serialize;
 
+use crate::error::Status;
+use crate::tls::{self, TransportKind, Version};
 pub use run::{DEFAULT_TIMEOUT, Options, Progress, run};
 #[cfg(feature = "serde")]
 use serialize::{milliseconds, printable};
@@ -37,6 +39,39 @@ pub struct Credentials {
     pub certificate: Option<Vec<u8>>,
     /// Its key.
     pub key: Option<Vec<u8>>,
+}
+
+impl Credentials {
+    /// Reads them once: each mistake has its own status. None at all are right.
+    ///
+    /// # Errors
+    /// [`Status::CaInvalid`], [`Status::CertificateInvalid`] (or a key without it), [`Status::KeyInvalid`] (or a certificate without it),
+    /// [`Status::KeyMismatch`], [`Status::OutOfMemory`].
+    pub fn check(&self) -> Result<(), Status> {
+        let Self { ca, certificate, key } = self;
+        if ca.is_none() && certificate.is_none() && key.is_none() {
+            return Ok(());
+        }
+        let options = tls::Options {
+            transport: TransportKind::Stream,
+            server_name: "localhost",
+            check_server_name: false,
+            versions: (Version::Tls12, Version::Tls13),
+            // Without a CA there is nothing to judge the server by, but the device's own files have to be right all the same.
+            ca: Some(ca.as_deref().or(certificate.as_deref()).ok_or(Status::CertificateInvalid)?),
+            crl: None,
+            certificate: certificate.as_deref(),
+            key: key.as_deref(),
+            key_password: None,
+            psk_identity: None,
+            psk: None,
+        };
+        match tls::Config::new(&options) {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.status == Status::CaInvalid && ca.is_none() => Err(Status::CertificateInvalid),
+            Err(failure) => Err(failure.status),
+        }
+    }
 }
 
 impl std::fmt::Debug for Credentials {

@@ -134,12 +134,10 @@ impl Config {
             _ => return Err(Status::PskInvalid.into()),
         }
         let client = builder.build().map_err(as_status(Status::InvalidArgument))?;
-        // A zone is of this device, and a final dot of the DNS: neither is part of the name in a certificate (RFC 6066 section 3).
-        let name = options.server_name.split('%').next().unwrap_or_default();
         let config = Self {
             client,
             transport: options.transport,
-            server_name: name.strip_suffix('.').unwrap_or(name).to_owned(),
+            server_name: without_zone_and_dot(options.server_name).to_owned(),
             check_server_name: options.check_server_name,
             saved: Mutex::new(None),
         };
@@ -178,6 +176,12 @@ impl Config {
     fn saved(&self) -> MutexGuard<'_, Option<Offer>> {
         self.saved.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A zone is of this device, and a final dot of the DNS: neither is part of the name in a certificate (RFC 6066 section 3).
+pub(super) fn without_zone_and_dot(host: &str) -> &str {
+    let name = host.split('%').next().unwrap_or_default();
+    name.strip_suffix('.').unwrap_or(name)
 }
 
 fn version(version: Version) -> ProtocolVersion {

@@ -1,5 +1,6 @@
 //! Sessions that find out who answers: a handshake that trusts nobody and records the chain of certificates.
 
+use super::config::without_zone_and_dot;
 use super::name::{self, Attribute};
 use super::{Progress, Read, Transport, TransportKind};
 use crate::lock::lock;
@@ -193,8 +194,9 @@ pub fn client_hello(host: &str, max_size: u16) -> Result<Vec<u8>, Fault> {
 }
 
 fn server_name(host: &str) -> ServerName<'_> {
-    let is_address = host.parse::<IpAddr>().is_ok() || host.contains(':');
-    if is_address || host.is_empty() { ServerName::Unchecked } else { ServerName::SendOnly(host) }
+    let name = without_zone_and_dot(host);
+    let is_address = name.parse::<IpAddr>().is_ok();
+    if is_address || name.is_empty() { ServerName::Unchecked } else { ServerName::SendOnly(name) }
 }
 
 /// Judges by names, and by signatures where the CA of just that name is at hand. None without certificates.
@@ -234,22 +236,8 @@ fn subjects(trusted: &[CertificateInfo]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::name::tests::certificate;
     use super::*;
-
-    fn certificate(subject: &str, issuer: &str) -> CertificateInfo {
-        CertificateInfo {
-            subject: subject.to_owned(),
-            issuer: issuer.to_owned(),
-            subject_attributes: name::parse(subject).unwrap(),
-            issuer_attributes: name::parse(issuer).unwrap(),
-            not_before: 0,
-            not_after: 0,
-            serial: Vec::new(),
-            alternative_names: Vec::new(),
-            public_key: Vec::new(),
-            der: Vec::new(),
-        }
-    }
 
     fn expected(text: &str) -> (String, Option<Vec<Attribute>>) {
         (text.to_owned(), name::parse(text))
@@ -306,6 +294,10 @@ mod tests {
             let found = !name.is_empty() && hello.windows(name.len()).any(|part| part == name);
             assert_eq!(found, is_named, "{host}");
         }
+        // A final dot is of the DNS (RFC 6066 section 3).
+        let hello = client_hello("host.example.", 1232).unwrap();
+        let has = |name: &[u8]| hello.windows(name.len()).any(|part| part == name);
+        assert!(has(b"\x00\x00\x0chost.example") && !has(b"host.example."));
         assert!(client_hello(&"x".repeat(300), 1232).is_err());
     }
 }

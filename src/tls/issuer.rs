@@ -52,18 +52,7 @@ mod tests {
     use super::*;
 
     fn certificate(subject: &str, issuer: &str) -> CertificateInfo {
-        CertificateInfo {
-            subject: format!("CN={subject}"),
-            issuer: format!("CN={issuer}"),
-            subject_attributes: name::parse(&format!("CN={subject}")).unwrap(),
-            issuer_attributes: name::parse(&format!("CN={issuer}")).unwrap(),
-            not_before: 0,
-            not_after: 0,
-            serial: Vec::new(),
-            alternative_names: Vec::new(),
-            public_key: Vec::new(),
-            der: Vec::new(),
-        }
+        name::tests::certificate(&format!("CN={subject}"), &format!("CN={issuer}"))
     }
 
     #[test]

@@ -110,8 +110,25 @@ fn escape(value: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use mbed_cloud_connectivity_mbedtls::x509::CertificateInfo;
+
+    /// A certificate that says this of names, and nothing else.
+    pub fn certificate(subject: &str, issuer: &str) -> CertificateInfo {
+        CertificateInfo {
+            subject: subject.to_owned(),
+            issuer: issuer.to_owned(),
+            subject_attributes: parse(subject).unwrap(),
+            issuer_attributes: parse(issuer).unwrap(),
+            not_before: 0,
+            not_after: 0,
+            serial: Vec::new(),
+            alternative_names: Vec::new(),
+            public_key: Vec::new(),
+            der: Vec::new(),
+        }
+    }
 
     fn name(attributes: &[(&str, &[u8])]) -> Vec<Attribute> {
         let attribute = |(name, value): &(&str, &[u8])| Attribute { name: (*name).to_owned(), value: value.to_vec() };
