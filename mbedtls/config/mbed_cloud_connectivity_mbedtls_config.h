@@ -28,6 +28,8 @@
 #define MBEDTLS_ENTROPY_C
 #define MBEDTLS_CTR_DRBG_C
 #define MBEDTLS_PSA_CRYPTO_C
+/* As many keys as there is memory for: each handshake of TLS 1.3 holds some, and 32 are all that there are otherwise. */
+#define MBEDTLS_PSA_KEY_STORE_DYNAMIC
 
 /* Deterministic nonces keep the device's signing key safe where entropy is poor (needs HMAC-DRBG). */
 #define MBEDTLS_ECDSA_DETERMINISTIC
