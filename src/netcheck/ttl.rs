@@ -58,8 +58,11 @@ impl Seen {
         let shared =
             |other: &&&Seen| self.first.addresses.iter().any(|address| other.first.addresses.contains(address));
         let full = others.iter().filter(shared).filter_map(|other| other.full()).max();
-        if let (Some(elsewhere), None) = (full.filter(|full| given > *full), self.full()) {
-            return TtlVerdict::Stale { why: Staleness::TtlRaised { given, elsewhere } };
+        // A cache may pass its first answer on as it is, and raise what it keeps.
+        let longest = given.max(last.ttl.unwrap_or_default());
+        let is_its_own = self.full().is_some_and(|own| longest <= own);
+        if let (Some(elsewhere), false) = (full.filter(|full| longest > *full), is_its_own) {
+            return TtlVerdict::Stale { why: Staleness::TtlRaised { given: longest, elsewhere } };
         }
         if !self.stands_still() || full == Some(given) {
             return TtlVerdict::Ok;
@@ -161,6 +164,11 @@ mod tests {
     fn a_time_longer_than_the_names_own_server_gives_is_raised() {
         let raised = TtlVerdict::Stale { why: Staleness::TtlRaised { given: 3600, elsewhere: 60 } };
         assert_eq!(judge(&[cached(&[3600, 3599]), seen(&[60, 60], true, 1)]), raised);
+        // The first answer was passed on as it came.
+        assert_eq!(judge(&[cached(&[60, 3600]), seen(&[60, 60], true, 1)]), raised);
+        // With the word of the name's own server that it is from there, which what was kept does not have.
+        let passed_on = Seen { later: cached(&[60, 3600]).later, ..seen(&[60, 60], true, 1) };
+        assert_eq!(judge(&[passed_on, seen(&[60, 60], true, 1)]), raised);
         // Fetched anew in between: that is the full time.
         assert_eq!(judge(&[cached(&[3600, 3599]), cached(&[1, 60])]), raised);
         // Another cache may just have less time left.

@@ -448,15 +448,17 @@ fn a_time_to_live_that_is_not_kept_to_is_told(network: &Network) {
     {
         let _cache = names::dnsmasq(&network.router, ROUTER, &[&upstream, "--min-cache-ttl=3600"]);
         // At first the cache passes on what it is told, and then it keeps that for too long.
-        let _ = checked(&both);
-        let (report, _) = checked(&both);
-        for endpoint in &report.endpoints {
-            let TtlVerdict::Stale { why: Staleness::TtlRaised { given, elsewhere: FULL } } = endpoint.name.ttl else {
-                panic!("{endpoint:?}")
-            };
-            assert!(given > 3500 && given <= 3600, "{endpoint:?}");
+        for _ in 0..2 {
+            let (report, _) = checked(&both);
+            for endpoint in &report.endpoints {
+                let TtlVerdict::Stale { why: Staleness::TtlRaised { given, elsewhere: FULL } } = endpoint.name.ttl
+                else {
+                    panic!("{endpoint:?}")
+                };
+                assert!(given > 3500 && given <= 3600, "{endpoint:?}");
+            }
+            assert_eq!(told(&report), ["Warning StaleAnswers", NAT]);
         }
-        assert_eq!(told(&report), ["Warning StaleAnswers", NAT]);
     }
     let resolver = Resolver::start(&network.router, ROUTER, Answer::Kept(SERVICE.parse().unwrap(), 60));
     let options = Options::new(default_list());
