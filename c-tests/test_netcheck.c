@@ -237,6 +237,8 @@ static void what_cannot_be_checked_is_an_error_and_tells_nothing(void **state)
     options.resolvers = resolvers;
     options.resolver_count = 1;
     assert_status(mcc_netcheck_run(&options, note, &outcome), MCC_ERR_INVALID_ARGUMENT);
+    resolvers[0] = "192.0.2.53:0";
+    assert_status(mcc_netcheck_run(&options, note, &outcome), MCC_ERR_INVALID_ARGUMENT);
     options.resolver_count = 0;
     options.timeout_ms = 99;
     assert_status(mcc_netcheck_run(&options, note, &outcome), MCC_ERR_INVALID_ARGUMENT);

@@ -515,7 +515,8 @@ unsafe fn checked(options: &mcc_netcheck_options_t) -> Result<Options, Status> {
         .map(|resolver| {
             // SAFETY: as above.
             let resolver = unsafe { optional_text(*resolver) }?.ok_or(Status::NullPointer)?;
-            resolver.parse().map_err(|_| Status::InvalidArgument)
+            let resolver = resolver.parse::<SocketAddr>().ok();
+            resolver.filter(|resolver| resolver.port() != 0).ok_or(Status::InvalidArgument)
         })
         .collect::<Result<Vec<SocketAddr>, Status>>()?;
     let optional = |pointer: *const u8, size| {

@@ -307,7 +307,7 @@ fn a_ping_that_is_not_answered_is_a_warning() {
 #[test]
 fn behind_a_nat_the_advice_is_a_note() {
     let nat = NatVerdict::BehindNat { address: "192.168.1.5".parse().unwrap() };
-    let texts = ["192.168.1.5", "CoAP over TCP", "adaptive", "25 s"];
+    let texts = ["192.168.1.5", "CoAP over TCP", "200 s", "adaptive", "25 s"];
     assert_is(&only(&nat, &all_well()), Severity::Note, Kind::BehindNat, &texts);
 }
 

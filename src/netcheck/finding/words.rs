@@ -23,12 +23,13 @@ pub(super) fn no_network(severity: Severity) -> Finding {
 }
 
 pub(super) fn behind_nat(address: IpAddr) -> Finding {
+    // The shortest timer of the cloud balancers in common use is 240 s.
     alone(
         Severity::Note,
         Kind::BehindNat,
         format!("This device is behind a NAT: its own address is {address}."),
-        "Use CoAP over TCP with a keepalive interval below the timer of the NAT, which the adaptive mode finds (keepalive_adaptive); \
-         over UDP, NATs forget a device sooner, and it has to ping every 25 s or so."
+        "Use CoAP over TCP with a keepalive interval below the timer of the NAT, 200 s where that is not known (keepalive_interval_s), \
+         or let the adaptive mode find it (keepalive_adaptive); over UDP, NATs forget a device sooner, and it has to ping every 25 s or so."
             .into(),
     )
 }
