@@ -205,6 +205,18 @@ fn read(message: &[u8], question: &Question) -> Option<Said> {
     })
 }
 
+/// For `fuzz/`: the addresses and the shortest time to live that a message gives to a question for this host, whatever its ID.
+#[cfg(fuzzing)]
+pub fn read_any(host: &str, ipv6: bool, message: &[u8]) -> Option<(Vec<IpAddr>, Option<u32>)> {
+    let kind = if ipv6 { RecordType::AAAA } else { RecordType::A };
+    let mut question = Question::new(&name(host)?, kind).ok()?;
+    question.id = u16::from_be_bytes(message.get(..2)?.try_into().ok()?);
+    match read(message, &question)? {
+        Said::Truncated => None,
+        Said::Answer(answer) => Some((answer.addresses, answer.ttl)),
+    }
+}
+
 /// Whether pointers of RFC 1035 section 4.1.4 lead to pointers too often.
 fn is_trap(message: &[u8]) -> bool {
     // How many pointers in a row begin at each byte. One leads backwards, else it is an error that hickory sees.

@@ -26,6 +26,8 @@ mod serialize;
 
 use crate::error::Status;
 use crate::tls::{self, TransportKind, Version};
+#[cfg(fuzzing)]
+pub use dns::read_any;
 pub use run::{DEFAULT_TIMEOUT, Options, Progress, run};
 #[cfg(feature = "serde")]
 use serialize::{milliseconds, printable};
