@@ -12,78 +12,14 @@
 
 /* ---- the faults ---- */
 
-enum { SHORT = 4, LONG = 16 };
-
 /* The compiler knows nothing of what goes through here, and neither warns of the faults nor leaves them out. */
 static void *volatile hidden;
-
-static void overflow_in_the_program(void)
-{
-    hidden = malloc(SHORT);
-    char *bytes = hidden;
-    bytes[SHORT] = 1;
-    free(bytes);
-}
 
 static void behave_undefined_in_the_program(void)
 {
     int most = INT_MAX;
     hidden = &most;
     (*(int *)hidden)++;
-}
-
-static void leak_in_the_program(void)
-{
-    hidden = malloc(LONG);
-    hidden = NULL;
-}
-
-static calls_t calls;
-static uint16_t port;
-
-static palSocket_t socket_of_datagrams(void)
-{
-    require(pal_plat_socketsInit(NULL));
-    calls_begin(&calls);
-    return bind_socket(PAL_AF_INET, PAL_SOCK_DGRAM, &calls, &port);
-}
-
-/* A socket that has a datagram to give. */
-static palSocket_t socket_that_received(void)
-{
-    static const char bytes[LONG];
-    palSocket_t socket = socket_of_datagrams();
-    send_datagram(socket, PAL_AF_INET, port, bytes, LONG);
-    await_calls(&calls, 1);
-    return socket;
-}
-
-static void send_what_was_freed(void)
-{
-    palSocket_t socket = socket_of_datagrams();
-    palSocketAddress_t address = loopback(PAL_AF_INET, port);
-    size_t sent = 0;
-    hidden = calloc(1, LONG);
-    free(hidden);
-    require(pal_sendTo(socket, hidden, LONG, &address, ADDRESS_SIZE, &sent));
-}
-
-static void receive_into_a_short_buffer(void)
-{
-    palSocket_t socket = socket_that_received();
-    size_t received = 0;
-    hidden = malloc(SHORT);
-    require(pal_recv(socket, hidden, LONG, &received));
-}
-
-/* Here the write is the library's own, and no system call's: the size of what was received. */
-static void receive_a_size_into_freed_memory(void)
-{
-    palSocket_t socket = socket_that_received();
-    char bytes[LONG];
-    hidden = malloc(sizeof(size_t));
-    free(hidden);
-    require(pal_recv(socket, bytes, LONG, hidden));
 }
 
 static void give_the_stack_away(void)
@@ -95,16 +31,9 @@ static void give_the_stack_away(void)
 static void receive_a_size_into_a_function_s_stack(void)
 {
     palSocket_t socket = socket_that_received();
-    char bytes[LONG];
+    char bytes[16];
     give_the_stack_away();
-    require(pal_recv(socket, bytes, LONG, hidden));
-}
-
-/* Also what the library keeps for the rest of the process, and a socket that nobody closed. */
-static void leave_a_socket_open(void)
-{
-    (void)socket_that_received();
-    require(pal_plat_socketsTerminate(NULL));
+    require(pal_recv(socket, bytes, sizeof bytes, hidden));
 }
 
 static const planted_t faults[] = {

@@ -91,8 +91,8 @@ static bool name_two_addresses(void)
     static const char hosts[] = "127.0.0.1 localhost\n127.0.0.2 two.test\n127.0.0.3 two.test\n";
     assert_true(file >= 0 && write(file, hosts, sizeof hosts - 1) == (ssize_t)sizeof hosts - 1);
     close(file);
-    bool named = unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0
-                 && mount(path, "/etc/hosts", NULL, MS_BIND, NULL) == 0;
+    bool named = unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", "none", MS_REC | MS_PRIVATE, NULL) == 0
+                 && mount(path, "/etc/hosts", "none", MS_BIND, NULL) == 0;
     unlink(path);
     return named;
 }
