@@ -10,7 +10,7 @@
 
 /* One result of each kind as it came, and what was told of it in words. */
 typedef struct {
-    unsigned nats, names, ports, findings, summaries;
+    unsigned nats, names, ports, findings, findings_of_udp, summaries;
     mcc_netcheck_name_t name;
     mcc_netcheck_port_t tcp;
     mcc_netcheck_port_t udp;
@@ -60,6 +60,8 @@ static void note(void *argument, const mcc_netcheck_result_t *result)
             copy(outcome->what, sizeof outcome->what, result->data.finding.what);
             copy(outcome->what_to_do, sizeof outcome->what_to_do, result->data.finding.what_to_do);
         }
+        outcome->findings_of_udp += result->data.finding.udp;
+        assert_true(result->data.finding.port != 0 || !result->data.finding.udp);
         assert_true(result->data.finding.severity <= outcome->gravest.severity);
         break;
     case MCC_NETCHECK_SUMMARY:
@@ -131,6 +133,8 @@ static void another_issuer_is_somebody_who_opens_tls(void **state)
     /* The same reason that a connection gives. */
     assert_int_equal(outcome.gravest.error_class, MCC_CLASS_INTERCEPTED);
     assert_int_equal(mcc_status_class(MCC_ERR_INTERCEPTED), MCC_CLASS_INTERCEPTED);
+    assert_int_equal(outcome.gravest.port, peer_port(peer));
+    assert_int_equal(outcome.gravest.udp, 0);
     assert_non_null(strstr(outcome.what, "Tests: other-ca"));
     assert_non_null(strstr(outcome.what_to_do, "127.0.0.1"));
 }

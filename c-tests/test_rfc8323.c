@@ -40,15 +40,22 @@ static size_t write_get(uint8_t *out, const char *path, uint8_t token)
     return size;
 }
 
-/* Asks for a path, and gives the answer with the same token. */
+/* Asks for a path, and gives the answer with the same token.
+ *
+ * Under valgrind a handshake takes longer than a second, flights are repeated, and libcoap with GnuTLS then takes the first datagram
+ * after them for one of the handshake. There it is asked once more. */
 static const record_t *get(mcc_connection_t *connection, recorder_t *recorder, const char *path, uint8_t token)
 {
     uint8_t request[64];
     size_t size = write_get(request, path, token);
     assert_status(mcc_connection_send(connection, request, size, NULL), MCC_OK);
     (void)await_event(recorder, MCC_EVENT_SENT);
-    for (;;) {
-        const record_t *answer = await_event(recorder, MCC_EVENT_MESSAGE);
+    const record_t *first = try_event(recorder, MCC_EVENT_MESSAGE, SOON_MS / 3);
+    if (first == NULL && getenv("MCC_TEST_FEWER") != NULL) {
+        assert_status(mcc_connection_send(connection, request, size, NULL), MCC_OK);
+    }
+    for (;; first = NULL) {
+        const record_t *answer = first != NULL ? first : await_event(recorder, MCC_EVENT_MESSAGE);
         assert_true(answer->message_size >= 4);
         if ((answer->message[0] & 0x0f) == 1 && answer->message[4] == token) {
             return answer;

@@ -12,12 +12,17 @@
 
 /* ---- the faults ---- */
 
+/* The compiler knows nothing of what goes through here, and does not warn. */
+static void *volatile hidden;
+
 static void decide_by_what_was_never_written(void)
 {
-    char *bytes = malloc(1);
-    int answer = *(volatile char *)bytes != 0 ? 1 : 2;
+    hidden = malloc(1);
+    char *bytes = hidden;
+    if (*bytes != 0) {
+        _exit(1);
+    }
     free(bytes);
-    dprintf(STDOUT_FILENO, "%d", answer);
 }
 
 /* A byte that has no value goes through the library to the kernel. */
@@ -26,7 +31,8 @@ static void send_what_was_never_written(void)
     palSocket_t socket = socket_that_received();
     palSocketAddress_t address = loopback(PAL_AF_INET, 9);
     size_t sent = 0;
-    char *bytes = malloc(1);
+    hidden = malloc(1);
+    char *bytes = hidden;
     require(pal_sendTo(socket, bytes, 1, &address, ADDRESS_SIZE, &sent));
     free(bytes);
 }
@@ -95,7 +101,7 @@ static void what_the_library_keeps_is_no_leak(void **state)
 int main(int count, char **arguments)
 {
     run_planted(faults, sizeof faults / sizeof *faults, count, arguments);
-    planted_under = MCC_TEST_VALGRIND " --error-exitcode=66 ";
+    planted_under = MCC_TEST_VALGRIND " --num-callers=40 --error-exitcode=66 ";
     planted_summary = NULL;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_overflow_in_the_program_is_reported),

@@ -1068,6 +1068,10 @@ typedef struct mcc_netcheck_finding_t {
     mcc_error_class_t error_class;
     // The host, or null.
     const char *host;
+    // The port, if it is about one; else 0.
+    uint16_t port;
+    // 1: that port is UDP's. 0: it is TCP's, or there is none.
+    uint32_t udp;
     // What is wrong, in a sentence.
     const char *what;
     // What to do, in a sentence that can be sent to the network's owner.

@@ -408,6 +408,10 @@ pub struct mcc_netcheck_finding_t {
     pub error_class: mcc_error_class_t,
     /// The host, or null.
     pub host: *const c_char,
+    /// The port, if it is about one; else 0.
+    pub port: u16,
+    /// 1: that port is UDP's. 0: it is TCP's, or there is none.
+    pub udp: u32,
     /// What is wrong, in a sentence.
     pub what: *const c_char,
     /// What to do, in a sentence that can be sent to the network's owner.
@@ -694,7 +698,7 @@ fn tell_port(
         service: service.as_ptr(),
         host: host.as_ptr(),
         address: address.as_ptr(),
-        udp: (report.port.transport == Transport::Udp).into(),
+        udp: c_udp(Some(report.port)),
         port: report.port.number,
         reach,
         error_number,
@@ -709,6 +713,10 @@ fn tell_port(
         ping_round_trip_us: ping.map_or(0, microseconds),
     };
     callback(mcc_netcheck_result_type_t::MCC_NETCHECK_PORT, mcc_netcheck_data_t { port });
+}
+
+fn c_udp(port: Option<Port>) -> u32 {
+    port.is_some_and(|port| port.transport == Transport::Udp).into()
 }
 
 fn c_reach(reach: &Reach) -> (mcc_netcheck_reach_verdict_t, i32, Option<Duration>) {
@@ -736,6 +744,8 @@ fn tell_finding(finding: &Finding, callback: &dyn Fn(mcc_netcheck_result_type_t,
         kind: finding.kind.into(),
         error_class: finding.kind.class().into(),
         host: host.as_ref().map_or(std::ptr::null(), |host| host.as_ptr()),
+        port: finding.port.map_or(0, |port| port.number),
+        udp: c_udp(finding.port),
         what: what.as_ptr(),
         what_to_do: what_to_do.as_ptr(),
     };
