@@ -95,7 +95,7 @@ impl Session {
     /// `server_time` is told the time that this device's clock is set to by the next call, before the channel calls back.
     pub fn handshake(
         &self,
-        channel: &mut dyn Channel,
+        channel: &mut impl Channel,
         skip_resume: bool,
         mut server_time: impl FnMut(u64),
     ) -> Progress {
@@ -125,7 +125,7 @@ impl Session {
     fn shake_hands(
         &self,
         state: &mut State,
-        channel: &mut dyn Channel,
+        channel: &mut impl Channel,
         skip_resume: bool,
         server_time: &mut dyn FnMut(u64),
     ) -> Result<Option<(Strength, i64)>, Refusal> {
