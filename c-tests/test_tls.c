@@ -520,6 +520,45 @@ static void openssl_s_server_is_spoken_to(void **state)
     }
 }
 
+/* The record that the socket took a part of goes no further when its message is reported as failed: else a message that is then sent
+ * over the next connection came twice. */
+static void what_is_reported_as_failed_does_not_arrive_after_all(void **state)
+{
+    fixture_t *fixture = *state;
+    enum { SIZE = 16000, MOST = 4096 };
+    static uint8_t message[SIZE];
+    peer_t *peer = start_tls_peer(fixture, "server");
+    mcc_connection_options_t options = options_to(fixture, "localhost", peer, tls_with_ca(fixture, "ca.pem"));
+    options.queue_limit = MOST;
+    recorder_t *recorder;
+    mcc_connection_t *connection = open_ready(fixture, options, &recorder);
+    peer_command(peer, "silent");
+    (void)write_request(message, sizeof message, NON_CONFIRMABLE, 1);
+    message[1] = CODE_CONTENT;
+    for (unsigned index = 0; index < MOST; index++) {
+        assert_status(mcc_connection_send(connection, message, sizeof message, NULL), MCC_OK);
+    }
+    for (size_t before = 0, now = 1; before != now;) {
+        before = now;
+        (void)mcc_context_process(context_of(fixture), 100);
+        now = 1 + count_events(recorder, MCC_EVENT_SENT);
+    }
+    size_t sent = count_events(recorder, MCC_EVENT_SENT);
+    assert_in_range(sent, 1, MOST - 1);
+    /* Now there is room again, of which the library does not know when it is told to end. */
+    peer_command(peer, "answer");
+    for (size_t before = MOST, now = 0; before != now || now < sent;) {
+        before = now;
+        sleep_ms(200);
+        now = peer_count(peer, "message ");
+    }
+    assert_int_equal(peer_count(peer, "message "), sent);
+    free_context(fixture);
+    (void)peer_await(peer, "closed-by-client");
+    assert_int_equal(count_events(recorder, MCC_EVENT_FAILED), MOST - sent);
+    peer_await_count(peer, "message ", sent);
+}
+
 int main(int count, char **arguments)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -538,6 +577,7 @@ int main(int count, char **arguments)
         TEST(what_does_not_speak_tls_is_told_from_what_says_nothing),
         TEST(what_comes_behind_a_request_to_renegotiate_is_not_lost_where_nothing_can_be_written),
         TEST(openssl_s_server_is_spoken_to),
+        cmocka_unit_test_setup_teardown(what_is_reported_as_failed_does_not_arrive_after_all, setup_driven, teardown),
     };
 #undef TEST
     return run_chosen_tests(tests, count, arguments);

@@ -148,7 +148,10 @@ impl Session {
     pub fn close(&mut self, transport: &mut dyn Transport) {
         if self.session.is_established() {
             self.remember();
-            let _ = self.session.close_notify(transport);
+            // The rest of a record would go out before the alert, and its message arrive that is reported as not sent.
+            if !self.session.has_pending_write() {
+                let _ = self.session.close_notify(transport);
+            }
         }
     }
 
