@@ -19,11 +19,11 @@ function(mcc_set_or_unset_environment name value)
     endif()
 endfunction()
 
-# Runs cargo build for one package of the workspace, and sets cargo_messages to what it did, as JSON. Errors: cargo's own, shown as
-# they are.
-function(mcc_cargo_build)
+# Runs cargo's command (build or rustc) for one package of the workspace, and sets cargo_messages to what it did, as JSON. Errors:
+# cargo's own, shown as they are.
+function(mcc_cargo command)
     execute_process(
-        COMMAND "${MCC_CARGO}" build --locked --profile "${MCC_PROFILE}" --target-dir "${MBED_CLOUD_CONNECTIVITY_CARGO_TARGET_DIR}"
+        COMMAND "${MCC_CARGO}" "${command}" --locked --profile "${MCC_PROFILE}" --target-dir "${MBED_CLOUD_CONNECTIVITY_CARGO_TARGET_DIR}"
                 --message-format json-render-diagnostics ${MBED_CLOUD_CONNECTIVITY_CARGO_FLAGS} ${ARGN}
         WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" RESULT_VARIABLE result OUTPUT_VARIABLE cargo_messages)
     if(NOT result EQUAL 0)
@@ -40,7 +40,7 @@ endif()
 # The settings tool runs on this machine, whatever the library is for.
 set(tool "${MBED_CLOUD_CONNECTIVITY_CARGO_TARGET_DIR}/${profile_folder}/mbed-cloud-connectivity-settings")
 function(mcc_build_tool)
-    mcc_cargo_build(--package mbed-cloud-connectivity-settings --bin mbed-cloud-connectivity-settings)
+    mcc_cargo(build --package mbed-cloud-connectivity-settings --bin mbed-cloud-connectivity-settings)
 endfunction()
 
 # Two targets with the same arguments can still differ by their own definitions: compare what comes out.
@@ -126,7 +126,8 @@ else()
         set(ENV{CC} "${CMAKE_C_COMPILER}")
     endif()
 endif()
-mcc_cargo_build(${arguments})
+# Of the static library alone: while the crate is built as a Rust library too, cargo leaves out link-time optimization.
+mcc_cargo(rustc ${arguments} --crate-type staticlib)
 
 # The lists of what is public, in the version of the lookups that the library's build script read from the settings.
 set(symbols "${PROJECT_SOURCE_DIR}/abi/symbols.txt")
@@ -185,7 +186,7 @@ if(MCC_WITH_NETCHECK)
         list(APPEND arguments --target "${MCC_RUST_TARGET}")
         set(netcheck "${MBED_CLOUD_CONNECTIVITY_CARGO_TARGET_DIR}/${MCC_RUST_TARGET}/${profile_folder}/mbed-netcheck")
     endif()
-    mcc_cargo_build(${arguments})
+    mcc_cargo(build ${arguments})
     # Its build script, which runs on this machine, writes the manual page and the completions.
     if(NOT cargo_messages MATCHES "\"reason\":\"build-script-executed\",\"package_id\":\"[^\"]*/netcheck#[^\n]*\"out_dir\":\"([^\"]+)\"")
         message(FATAL_ERROR "cargo does not say where it put the manual page of mbed-netcheck; this is a fault of the library's build.")
