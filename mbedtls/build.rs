@@ -201,6 +201,11 @@ fn compile(here: &Path, source: &Path, compat: &str) -> Result<cc::Tool, String>
         .flag_if_supported("-fvisibility=hidden")
         // The same bytes wherever the registry lies.
         .flag_if_supported(format!("-ffile-prefix-map={}=mbedtls", source.display()));
+    // No panic and no cancelled thread unwinds through these functions, and the tables for it are a tenth of the library. Debuggers
+    // and valgrind read them: a build for those keeps them.
+    if variable("OPT_LEVEL")? != "0" {
+        build.flag_if_supported("-fno-unwind-tables").flag_if_supported("-fno-asynchronous-unwind-tables");
+    }
     let compiler = build.try_get_compiler().map_err(|error| format!("no C compiler: {error}"))?;
     build.try_compile("mbed_cloud_connectivity_mbedtls").map_err(|error| {
         format!("Mbed TLS did not compile: {error}. A C compiler for the target is needed (CC, or CC_<target>).")
