@@ -2,7 +2,7 @@
 # symbols. Without this an application that has a Mbed TLS of its own would link, and call the wrong one.
 #
 # mcc_isolate_archive(<cargo's archive> <archive to write> <files that list the public symbols> <keep debug information>)
-# Uses CMAKE_C_COMPILER, CMAKE_C_COMPILER_TARGET, CMAKE_C_FLAGS, CMAKE_SYSROOT, CMAKE_OBJCOPY, CMAKE_AR and CMAKE_NM.
+# Uses CMAKE_C_COMPILER, CMAKE_C_COMPILER_TARGET, CMAKE_C_FLAGS, CMAKE_SYSROOT, CMAKE_OBJCOPY, CMAKE_OBJDUMP, CMAKE_AR and CMAKE_NM.
 # Errors: a tool that fails, with its output; a public symbol that cargo's archive does not define.
 function(mcc_isolate_archive from to symbols keep_debug)
     cmake_path(GET to PARENT_PATH folder)
@@ -29,14 +29,21 @@ function(mcc_isolate_archive from to symbols keep_debug)
         list(APPEND roots "-Wl,-u,${name}")
     endforeach()
     # Groups dissolved: a group kept under a name that is local here would still be thrown away for another object's.
-    mcc_run("${CMAKE_C_COMPILER}" ${flags} -r -nostdlib -fuse-ld=bfd -Wl,--gc-sections -Wl,--force-group-allocation
-        -Wl,--build-id=none ${roots} "${from}" -o "${work}/mbed_cloud_connectivity.o")
+    set(link "${CMAKE_C_COMPILER}" ${flags} -r -nostdlib -fuse-ld=bfd -Wl,--gc-sections -Wl,--force-group-allocation
+        -Wl,--build-id=none ${roots})
+    set(no_backtrace mcc_private_no_backtrace)
+    mcc_run(${link} "-Wl,-u,${no_backtrace}" "${from}" -o "${work}/whole.o")
 
     set(remove -R .llvmbc -R .llvmcmd -R .comment)
     if(NOT keep_debug)
         list(APPEND remove --strip-debug)
     endif()
-    mcc_run("${CMAKE_OBJCOPY}" ${remove} "${work}/mbed_cloud_connectivity.o")
+    mcc_run("${CMAKE_OBJCOPY}" ${remove} "${work}/whole.o")
+    if(NOT keep_debug)
+        mcc_leave_out_backtraces("${work}/whole.o" "${no_backtrace}" "${work}")
+    endif()
+    # Once more, without what nothing refers to any longer.
+    mcc_run(${link} "${work}/whole.o" -o "${work}/mbed_cloud_connectivity.o")
     # After the bitcode is gone: nm loads the same plugin.
     execute_process(COMMAND "${CMAKE_NM}" --defined-only --extern-only --format=posix "${work}/mbed_cloud_connectivity.o"
         OUTPUT_VARIABLE defined COMMAND_ERROR_IS_FATAL ANY)
@@ -73,6 +80,28 @@ function(mcc_isolate_archive from to symbols keep_debug)
     mcc_run("${CMAKE_AR}" crsD "${work}/libmbed_cloud_connectivity.a" "${work}/mbed_cloud_connectivity.o")
     file(RENAME "${work}/libmbed_cloud_connectivity.a" "${to}")
     file(REMOVE_RECURSE "${work}")
+endfunction()
+
+# Replaces what prints the backtrace of a panic in Rust's own library by <nothing>, a function of ours that prints nothing. Else every
+# program has the readers of its debug information, a quarter of a megabyte, though the library's panics go to the log without a
+# backtrace (src/panic.rs). Where Rust's function has another name than those of the compilers known, the backtraces stay.
+function(mcc_leave_out_backtraces object nothing work)
+    execute_process(COMMAND "${CMAKE_OBJDUMP}" -h -w "${object}" OUTPUT_VARIABLE sections COMMAND_ERROR_IS_FATAL ANY)
+    string(REGEX MATCHALL "[.]text[^ \n]*[0-9.]DisplayBacktrace[^ \n]*3fmt[^ \n]*" printers "${sections}")
+    string(REGEX MATCHALL "[.]text[^ \n]*[.]${nothing}" replacements "${sections}")
+    list(LENGTH printers printers_count)
+    list(LENGTH replacements replacements_count)
+    if(NOT printers_count EQUAL 1 OR NOT replacements_count EQUAL 1)
+        message(STATUS "This Rust's backtraces were not found, and stay in the library: it is a quarter of a megabyte larger.")
+        return()
+    endif()
+    # Its code begins with that of ours, which refers to nothing; the rest of it is never reached. So its size stays what the tables say.
+    foreach(name IN ITEMS printers replacements)
+        mcc_run("${CMAKE_OBJCOPY}" -O binary "--only-section=${${name}}" "${object}" "${work}/${name}")
+    endforeach()
+    mcc_run(dd "if=${work}/replacements" "of=${work}/printers" conv=notrunc status=none)
+    mcc_run("${CMAKE_OBJCOPY}" "--remove-section=.rela${printers}" "--remove-section=.rel${printers}"
+        "--update-section=${printers}=${work}/printers" "${object}")
 endfunction()
 
 function(mcc_undefined_symbols object result)

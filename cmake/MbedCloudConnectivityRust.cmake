@@ -50,9 +50,9 @@ endfunction()
 #   mbed_cloud_connectivity::mbed_cloud_connectivity and MbedCloudConnectivity::mbed_cloud_connectivity   the same
 #   mbed_cloud_connectivity_archive                  the target that asks cargo, every time: only cargo knows what is stale
 function(mcc_add_library)
-    if(NOT CMAKE_OBJCOPY OR NOT CMAKE_AR OR NOT CMAKE_NM)
-        message(FATAL_ERROR "mbed-cloud-connectivity needs objcopy, ar and nm beside the compiler ${CMAKE_C_COMPILER}. "
-            "Install binutils for this target, or set CMAKE_OBJCOPY, CMAKE_AR and CMAKE_NM.")
+    if(NOT CMAKE_OBJCOPY OR NOT CMAKE_OBJDUMP OR NOT CMAKE_AR OR NOT CMAKE_NM)
+        message(FATAL_ERROR "mbed-cloud-connectivity needs objcopy, objdump, ar and nm beside the compiler ${CMAKE_C_COMPILER}. "
+            "Install binutils for this target, or set CMAKE_OBJCOPY, CMAKE_OBJDUMP, CMAKE_AR and CMAKE_NM.")
     endif()
 
     get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
@@ -66,7 +66,7 @@ function(mcc_add_library)
     # A file, not arguments: paths, flags and definitions keep every character.
     set(parameters "")
     foreach(name IN ITEMS PROJECT_SOURCE_DIR PROJECT_VERSION MCC_CARGO MCC_RUST_TARGET CMAKE_C_COMPILER CMAKE_C_COMPILER_TARGET
-            CMAKE_C_FLAGS CMAKE_SYSROOT CMAKE_CROSSCOMPILING CMAKE_OBJCOPY CMAKE_AR CMAKE_NM
+            CMAKE_C_FLAGS CMAKE_SYSROOT CMAKE_CROSSCOMPILING CMAKE_OBJCOPY CMAKE_OBJDUMP CMAKE_AR CMAKE_NM
             MBED_CLOUD_CONNECTIVITY_CARGO_TARGET_DIR MBED_CLOUD_CONNECTIVITY_CARGO_FLAGS MBED_CLOUD_CONNECTIVITY_MBEDTLS_SOURCE
             MBED_CLOUD_CONNECTIVITY_CONNECTION_ID_EXTENSION)
         string(APPEND parameters "set(${name} [==[${${name}}]==])\n")

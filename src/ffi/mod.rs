@@ -4,6 +4,8 @@
 #![allow(non_camel_case_types, unsafe_code)]
 
 /// cbindgen:ignore
+mod backtrace;
+/// cbindgen:ignore
 mod cancellation;
 pub mod coap;
 mod configured;
