@@ -24,7 +24,7 @@ endfunction()
 function(mcc_cargo command)
     execute_process(
         COMMAND "${MCC_CARGO}" "${command}" --locked --profile "${MCC_PROFILE}" --target-dir "${MBED_CLOUD_CONNECTIVITY_CARGO_TARGET_DIR}"
-                --message-format json-render-diagnostics ${MBED_CLOUD_CONNECTIVITY_CARGO_FLAGS} ${ARGN}
+                --message-format json-render-diagnostics ${remapped} ${MBED_CLOUD_CONNECTIVITY_CARGO_FLAGS} ${ARGN}
         WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" RESULT_VARIABLE result OUTPUT_VARIABLE cargo_messages)
     if(NOT result EQUAL 0)
         message(FATAL_ERROR "cargo could not build the connectivity library: its messages are above.")
@@ -35,6 +35,23 @@ endfunction()
 set(profile_folder "${MCC_PROFILE}")
 if(MCC_PROFILE STREQUAL "dev")
     set(profile_folder debug)
+endif()
+
+# What is shipped names no folder of the machine that built it, and comes out the same in every folder. The last that fits counts.
+# In the configuration, not in RUSTFLAGS: flags of the caller's own are neither lost nor mixed with these.
+set(remapped "")
+if(NOT MCC_PROFILE STREQUAL "dev")
+    set(cargo_home "$ENV{CARGO_HOME}")
+    if(cargo_home STREQUAL "")
+        set(cargo_home "$ENV{HOME}/.cargo")
+    endif()
+    set(flags "")
+    foreach(entry IN ITEMS "${cargo_home}/registry/src=/crates" "${PROJECT_SOURCE_DIR}=/mbed-cloud-connectivity"
+            "${PROJECT_SOURCE_DIR}/vendor=/crates/vendor" "${MBED_CLOUD_CONNECTIVITY_CARGO_TARGET_DIR}=/target")
+        string(REGEX REPLACE "([\"\\])" "\\\\\\1" entry "${entry}")
+        string(APPEND flags "\"--remap-path-prefix=${entry}\",")
+    endforeach()
+    set(remapped --config "build.rustflags=[${flags}]")
 endif()
 
 # The settings tool runs on this machine, whatever the library is for.
