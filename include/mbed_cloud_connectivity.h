@@ -739,7 +739,7 @@ typedef struct mcc_tls_options_t {
     uint32_t min_version;
     // The highest version, one of `mcc_tls_version_t`; 1.3 by default.
     uint32_t max_version;
-    // The CA certificates that the server's chain has to lead to.
+    // The CA certificates that the server's chain has to lead to; null with a pre-shared key where nothing else counts.
     const uint8_t *ca;
     // Size of `ca` in bytes.
     size_t ca_size;
@@ -1279,16 +1279,20 @@ mcc_status_t mcc_keepalive_on_received(struct mcc_keepalive_t *keepalive,
                                        const uint8_t *message,
                                        size_t size);
 
-// Says that a ping could not be sent: the next `mcc_keepalive_poll` says that the path is dead. Any thread.
+// Says that a ping could not be sent: the next `mcc_keepalive_poll` says that the path is dead. `now_ms` is as for
+// `mcc_keepalive_on_sent`. Any thread.
 //
 // Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_WRONG_STATE` (no ping is unanswered).
-mcc_status_t mcc_keepalive_on_send_failed(struct mcc_keepalive_t *keepalive, uint64_t now_ms);
+mcc_status_t mcc_keepalive_on_send_failed(struct mcc_keepalive_t *keepalive,
+                                          uint64_t now_ms);
 
-// Asks what is due at `now_ms`.
+// Asks what is due at `now_ms`, which is as for `mcc_keepalive_on_sent`.
 //
-// `*next_ms` becomes the time at which to ask again (the largest number: not before something happens). For
+// `*next_ms` becomes the time by the same clock at which to ask again (the largest number: not before something happens). For
 // `MCC_KEEPALIVE_SEND_PING` the ping, an RFC 7252 message, stands in `ping`, which has room for 4 bytes, and `*ping_size` becomes 4;
-// else `*ping_size` becomes 0. None of the pointers may be null. Any thread.
+// else `*ping_size` becomes 0. Any thread.
+//
+// Errors: `MCC_KEEPALIVE_INVALID` (a null pointer, or a handle that is not one; nothing was written).
 //
 mcc_keepalive_action_t mcc_keepalive_poll(struct mcc_keepalive_t *keepalive,
                                           uint64_t now_ms,
@@ -1302,7 +1306,8 @@ mcc_keepalive_action_t mcc_keepalive_poll(struct mcc_keepalive_t *keepalive,
 mcc_status_t mcc_keepalive_set_interval(struct mcc_keepalive_t *keepalive,
                                         uint32_t seconds);
 
-// Says that a new connection stands: nothing is outstanding, and the interval begins now. Any thread.
+// Says that a new connection stands: nothing is outstanding, and the interval begins now. `now_ms` is as for
+// `mcc_keepalive_on_sent`. Any thread.
 //
 // Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`.
 mcc_status_t mcc_keepalive_restart(struct mcc_keepalive_t *keepalive, uint64_t now_ms);
@@ -1388,15 +1393,27 @@ const char *mcc_keepalive_interval_source(void);
 
 #endif  /* MBED_CLOUD_CONNECTIVITY_H */
 
-/* Initialisers: each option struct begins with its own. They hold the defaults. */
+// The defaults of `mcc_context_options_t`, to begin with.
 #define MCC_CONTEXT_OPTIONS_INIT { sizeof(mcc_context_options_t), 1 }
+
+// The defaults of `mcc_tls_options_t`, to begin with.
 #define MCC_TLS_OPTIONS_INIT \
     { sizeof(mcc_tls_options_t), 1, MCC_TLS_1_2, MCC_TLS_1_3, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL }
+
+// The defaults of `mcc_connection_options_t`, to begin with.
 #define MCC_CONNECTION_OPTIONS_INIT \
     { sizeof(mcc_connection_options_t), MCC_TRANSPORT_CONFIGURED, NULL, NULL, NULL, NULL, MCC_FRAMING_DEFAULT, 0, 10, 30000, 64, 0, 0, \
       2000, 0, 30000, 10000, 15000, 30000, 0, 75, 9, 0, NULL, 0, 0, 0, 3600, 150, 5, 0 }
+
+// What `mcc_connection_stats_t` begins with before `mcc_connection_stats` writes it: its size, and zeros.
 #define MCC_CONNECTION_STATS_INIT { sizeof(mcc_connection_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+// The defaults of `mcc_keepalive_options_t`, to begin with.
 #define MCC_KEEPALIVE_OPTIONS_INIT { sizeof(mcc_keepalive_options_t), 0, 10, 30000, 1, 0, 0 }
+
+// The defaults of `mcc_netcheck_endpoint_t`, to begin with; `host` and a port have to be set.
 #define MCC_NETCHECK_ENDPOINT_INIT { sizeof(mcc_netcheck_endpoint_t), 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
+
+// The defaults of `mcc_netcheck_options_t`, to begin with.
 #define MCC_NETCHECK_OPTIONS_INIT \
     { sizeof(mcc_netcheck_options_t), 14000, 0, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0 }

@@ -565,10 +565,12 @@ palStatus_t pal_plat_socketsInit(void *context);
 //
 // When this returns, no callback of a socket, a lookup or an interface runs, and none will begin; from a callback, that callback
 // alone goes on, and the thread ends after it, for which the next call from elsewhere waits. Lookups that are not answered are
-// cancelled. Sockets stay open: they can be used and closed. Any thread, any number of times.
+// cancelled. Sockets stay open: they can be used and closed. Any thread, any number of times. Always `PAL_SUCCESS`.
 palStatus_t pal_plat_socketsTerminate(void *context);
 
-// Makes a socket, as `pal_asynchronousSocketWithArgument` does, whose callback gets a null argument.
+// Makes a socket, as `pal_asynchronousSocketWithArgument` does, whose callback gets a null argument. Any thread.
+//
+// Errors: those of `pal_asynchronousSocketWithArgument`.
 palStatus_t pal_asynchronousSocket(palSocketDomain_t domain,
                                    palSocketType_t type,
                                    bool nonBlockingSocket,
@@ -711,7 +713,7 @@ palStatus_t pal_initTLSLibrary(void);
 
 // Ends nothing: configurations and sessions that are not freed go on, and so does what is kept to be resumed.
 //
-// Any thread, any number of times.
+// Any thread, any number of times. Always `PAL_SUCCESS`.
 palStatus_t pal_cleanupTLS(void);
 
 // Not supported, as it never was: use `mcc_log_set`, and `pal_sslSetDebugging` for one configuration.

@@ -83,6 +83,41 @@ fn the_committed_headers_are_what_the_source_says() {
     check(&PAL);
 }
 
+/// Each function of a header with its comment and its declaration.
+fn commented_functions(text: &str) -> Vec<(String, &str, String)> {
+    let mut functions = Vec::new();
+    let mut comment = String::new();
+    for line in text.lines().skip_while(|line| !line.starts_with("extern \"C\" {")) {
+        if let Some(part) = line.strip_prefix("//") {
+            comment.push_str(part);
+        } else if line.starts_with(|letter: char| letter.is_ascii_alphabetic()) && line.contains('(') {
+            let before = &line[..line.find('(').unwrap_or(0)];
+            let name = before.rsplit([' ', '*']).next().unwrap_or_default();
+            functions.push((name.to_owned(), before, std::mem::take(&mut comment)));
+        } else {
+            comment.clear();
+        }
+    }
+    functions
+}
+
+#[test]
+fn each_function_says_from_which_threads_it_is_called_and_how_it_fails() {
+    for header in [&MAIN, &PAL] {
+        let text = read(header.file);
+        let functions = commented_functions(&text);
+        assert!(functions.len() > 30, "{}: only {} functions were found", header.file, functions.len());
+        for (name, before, comment) in functions {
+            assert!(comment.contains("thread"), "{name}: its comment does not say from which threads it may be called");
+            let fails = before.starts_with("mcc_status_t ") || before.starts_with("palStatus_t ");
+            assert!(
+                !fails || comment.contains("Errors") || comment.contains("Always `PAL_"),
+                "{name}: its comment does not say which errors it gives"
+            );
+        }
+    }
+}
+
 /// The lines of a list that must be sorted and hold each name once.
 fn names(file: &str) -> BTreeSet<String> {
     let list = read(file);

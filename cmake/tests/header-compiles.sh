@@ -29,6 +29,12 @@ cp initialisers.c initialisers.cpp
 "$CXX" -std=c++17 "${warnings[@]}" initialisers.cpp || fail "an initialiser is not C++17"
 echo "ok: initialisers"
 
+# The example of the README, which is the first page of the reference too.
+awk '/^```c$/ { inside = 1; next } inside && /^```$/ { exit } inside { print }' "$SOURCE/README.md" >readme.c
+grep -q '^int keep_up' readme.c || fail "README.md has no example in C"
+"$CC" -std=c11 "${warnings[@]}" readme.c || fail "the example of README.md does not compile"
+echo "ok: the example of README.md"
+
 [[ ${PAL:?} == ON ]] || exit 0
 printf '#include <pal.h>\n#include <pal.h>\npalStatus_t here(void);\npalStatus_t here(void) { return pal_plat_socketsInit(0); }\n' >pal.c
 cp pal.c pal.cpp

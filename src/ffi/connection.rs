@@ -89,7 +89,7 @@ pub struct mcc_tls_options_t {
     pub min_version: u32,
     /// The highest version, one of `mcc_tls_version_t`; 1.3 by default.
     pub max_version: u32,
-    /// The CA certificates that the server's chain has to lead to.
+    /// The CA certificates that the server's chain has to lead to; null with a pre-shared key where nothing else counts.
     pub ca: *const u8,
     /// Size of `ca` in bytes.
     pub ca_size: usize,

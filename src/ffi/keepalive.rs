@@ -182,7 +182,8 @@ pub extern "C" fn mcc_keepalive_on_received(
     })
 }
 
-/// Says that a ping could not be sent: the next `mcc_keepalive_poll` says that the path is dead. Any thread.
+/// Says that a ping could not be sent: the next `mcc_keepalive_poll` says that the path is dead. `now_ms` is as for
+/// `mcc_keepalive_on_sent`. Any thread.
 ///
 /// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_WRONG_STATE` (no ping is unanswered).
 #[unsafe(no_mangle)]
@@ -195,11 +196,13 @@ pub extern "C" fn mcc_keepalive_on_send_failed(keepalive: *mut mcc_keepalive_t, 
     )
 }
 
-/// Asks what is due at `now_ms`.
+/// Asks what is due at `now_ms`, which is as for `mcc_keepalive_on_sent`.
 ///
-/// `*next_ms` becomes the time at which to ask again (the largest number: not before something happens). For
+/// `*next_ms` becomes the time by the same clock at which to ask again (the largest number: not before something happens). For
 /// `MCC_KEEPALIVE_SEND_PING` the ping, an RFC 7252 message, stands in `ping`, which has room for 4 bytes, and `*ping_size` becomes 4;
-/// else `*ping_size` becomes 0. None of the pointers may be null. Any thread.
+/// else `*ping_size` becomes 0. Any thread.
+///
+/// Errors: `MCC_KEEPALIVE_INVALID` (a null pointer, or a handle that is not one; nothing was written).
 ///
 /// cbindgen:ptrs-as-arrays=[[ping;4]]
 #[unsafe(no_mangle)]
@@ -257,7 +260,8 @@ pub extern "C" fn mcc_keepalive_set_interval(keepalive: *mut mcc_keepalive_t, se
     })
 }
 
-/// Says that a new connection stands: nothing is outstanding, and the interval begins now. Any thread.
+/// Says that a new connection stands: nothing is outstanding, and the interval begins now. `now_ms` is as for
+/// `mcc_keepalive_on_sent`. Any thread.
 ///
 /// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`.
 #[unsafe(no_mangle)]

@@ -23,7 +23,7 @@ pub extern "C" fn pal_plat_socketsInit(context: *mut c_void) -> palStatus_t {
 ///
 /// When this returns, no callback of a socket, a lookup or an interface runs, and none will begin; from a callback, that callback
 /// alone goes on, and the thread ends after it, for which the next call from elsewhere waits. Lookups that are not answered are
-/// cancelled. Sockets stay open: they can be used and closed. Any thread, any number of times.
+/// cancelled. Sockets stay open: they can be used and closed. Any thread, any number of times. Always `PAL_SUCCESS`.
 #[unsafe(no_mangle)]
 pub extern "C" fn pal_plat_socketsTerminate(context: *mut c_void) -> palStatus_t {
     let _ = context;

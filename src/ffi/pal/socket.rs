@@ -51,7 +51,9 @@ fn callback_of(callback: palAsyncSocketCallback_t, argument: *mut c_void) -> Res
     Ok(Box::new(move || callback(argument.get())))
 }
 
-/// Makes a socket, as `pal_asynchronousSocketWithArgument` does, whose callback gets a null argument.
+/// Makes a socket, as `pal_asynchronousSocketWithArgument` does, whose callback gets a null argument. Any thread.
+///
+/// Errors: those of `pal_asynchronousSocketWithArgument`.
 #[unsafe(no_mangle)]
 pub extern "C" fn pal_asynchronousSocket(
     domain: SocketDomain,

@@ -58,7 +58,7 @@ pub extern "C" fn pal_initTLSLibrary() -> palStatus_t {
 
 /// Ends nothing: configurations and sessions that are not freed go on, and so does what is kept to be resumed.
 ///
-/// Any thread, any number of times.
+/// Any thread, any number of times. Always `PAL_SUCCESS`.
 #[unsafe(no_mangle)]
 pub extern "C" fn pal_cleanupTLS() -> palStatus_t {
     status_of(|| Ok(()))
