@@ -15,7 +15,7 @@ ARCHIVE=$(find "$PREFIX" -name libmbed_cloud_connectivity.a)
 PAL=OFF BUILD_TYPE=Debug WORK=$WORK/archive bash "$SOURCE/cmake/tests/archive-symbols.sh"
 expect_equal "no symbol of the PAL" "" "$("$NM" --format=posix --extern-only "$ARCHIVE" | grep -E '^(pal_|mcc_pal_)' || true)"
 [[ -e $PREFIX/include/mbed_cloud_connectivity.h ]] || fail "the header is not installed"
-[[ ! -e $PREFIX/include/pal.h ]] || fail "pal.h is installed"
+[[ ! -e $PREFIX/include/mbed-cloud-connectivity ]] || fail "pal.h is installed"
 
 cat >main.c <<'C'
 #include <mbed_cloud_connectivity.h>
