@@ -296,6 +296,12 @@ function(mcc_inputs_text result definitions options directories configuration)
         "set(target_options [==[${options}]==])\n"
         "set(target_directories [==[${directories}]==])\n"
         "set(compiler_flags [==[${CMAKE_C_FLAGS} ${CMAKE_CXX_FLAGS}]==])\n")
+    # A file that comes to be where it is looked for is no change of what the settings were read from; of this text it is one.
+    foreach(name IN ITEMS mbed_cloud_client_user_config.h mbed_app.json)
+        if(EXISTS "${CMAKE_SOURCE_DIR}/${name}")
+            string(APPEND text "# There is a ${name}.\n")
+        endif()
+    endforeach()
     get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
     set(configurations "${CMAKE_BUILD_TYPE}")
     if(multi_config)

@@ -92,6 +92,15 @@ if [[ ${PAL:?} == ON ]]; then
     expect_interval "the same, and it has the whole of the library" 11
 fi
 
+# With a library that CMake knows nothing of the definitions of before it generates, only the build reads the settings.
+project 'add_library(part STATIC part.c)' 'target_link_libraries(application part)' \
+    'mbed_cloud_connectivity_configure(application USER_CONFIG settings/user.h)'
+expect_interval "no other file is there" 540
+json 13 >mbed_app.json
+expect_interval "a file comes to be" 13
+rm mbed_app.json
+expect_interval "and goes" 540
+
 mkdir -p parts
 printf 'add_library(parts SHARED ../part.c)\n' >parts/CMakeLists.txt
 project 'add_subdirectory(parts)' 'mbed_cloud_connectivity_configure(parts DEFINITIONS MBED_CLIENT_TCP_KEEPALIVE_INTERVAL=12)' \
