@@ -1136,7 +1136,8 @@ bool mcc_coap_ping_matches(const uint8_t *message,
 //
 // Errors: `MCC_ERR_NULL_POINTER` (context, options, out, uri or callback), `MCC_ERR_INVALID_HANDLE` (context),
 // `MCC_ERR_INVALID_ARGUMENT` (an option out of its range, `tls` with a scheme without TLS, or `keepalive_adaptive` without pings), `MCC_ERR_URI_SYNTAX`, `MCC_ERR_URI_SCHEME`, `MCC_ERR_URI_HOST`,
-// `MCC_ERR_URI_PORT`, `MCC_ERR_UNSUPPORTED`, `MCC_ERR_KEEPALIVE_STATE_INVALID`,
+// `MCC_ERR_URI_PORT`, `MCC_ERR_UNSUPPORTED` (`coaps` too in a library that is built with
+// `MBED_CLOUD_CONNECTIVITY_TLS=OFF`), `MCC_ERR_KEEPALIVE_STATE_INVALID`,
 // and for `coaps`: `MCC_ERR_TRUST_MISSING`, `MCC_ERR_CA_INVALID`, `MCC_ERR_CRL_INVALID`,
 // `MCC_ERR_CERTIFICATE_INVALID`, `MCC_ERR_KEY_INVALID`, `MCC_ERR_KEY_MISMATCH`, `MCC_ERR_PSK_INVALID`, `MCC_ERR_OUT_OF_MEMORY`.
 mcc_status_t mcc_connection_open(struct mcc_context_t *context,
@@ -1344,6 +1345,9 @@ void mcc_log_set(mcc_log_callback_t callback,
 // an unknown region, a resolver that is no address and port, an issuer that is none, an endpoint without a port), `MCC_ERR_URI_HOST`
 // (a host that cannot be a name or an address), `MCC_ERR_CA_INVALID`, `MCC_ERR_CERTIFICATE_INVALID`, `MCC_ERR_KEY_INVALID`,
 // `MCC_ERR_KEY_MISMATCH`, `MCC_ERR_OUT_OF_MEMORY`. Then nothing was checked. That the network stops the device is no error.
+//
+// Only in a library that is built with TLS and with this function (`MBED_CLOUD_CONNECTIVITY_TLS`,
+// `MBED_CLOUD_CONNECTIVITY_NETCHECK_RUN`).
 mcc_status_t mcc_netcheck_run(const struct mcc_netcheck_options_t *options,
                               mcc_netcheck_result_cb callback,
                               void *argument);

@@ -28,4 +28,8 @@ pub mod net;
 pub mod netcheck;
 pub mod panic;
 mod settings;
+#[cfg(feature = "tls")]
+pub mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "tls/absent.rs"]
 pub mod tls;

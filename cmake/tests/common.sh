@@ -33,6 +33,7 @@ fresh_folder() {
 # The symbols that the archive defines, by the lists of abi/.
 public_symbols() {
     local lists=(symbols.txt)
+    [[ ${NETCHECK_RUN:?} != ON ]] || lists+=(symbols-netcheck.txt)
     [[ ${PAL:?} != ON ]] || lists+=(symbols-pal.txt symbols-pal-dns-0.txt)
     (cd "$SOURCE/abi" && sort "${lists[@]}")
 }

@@ -34,7 +34,7 @@ fi
 
 build_it "#define PAL_DNS_API_VERSION $version"
 names=$("$NM" --format=posix --defined-only --extern-only build/connectivity/libmbed_cloud_connectivity.a | cut -d ' ' -f 1 | sort)
-expect_equal "its public symbols are those of version $version" "$(cd "$SOURCE/abi" && sort symbols.txt symbols-pal.txt "symbols-pal-dns-$version.txt")" \
+expect_equal "its public symbols are those of version $version" "$(cd "$SOURCE/abi" && sort symbols.txt symbols-netcheck.txt symbols-pal.txt "symbols-pal-dns-$version.txt")" \
     "$(grep -v ']:$' <<<"$names")"
 
 if [[ $BUILD_TYPE == Debug ]]; then

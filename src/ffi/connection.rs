@@ -347,7 +347,8 @@ unsafe impl Sized32 for mcc_connection_stats_t {
 ///
 /// Errors: `MCC_ERR_NULL_POINTER` (context, options, out, uri or callback), `MCC_ERR_INVALID_HANDLE` (context),
 /// `MCC_ERR_INVALID_ARGUMENT` (an option out of its range, `tls` with a scheme without TLS, or `keepalive_adaptive` without pings), `MCC_ERR_URI_SYNTAX`, `MCC_ERR_URI_SCHEME`, `MCC_ERR_URI_HOST`,
-/// `MCC_ERR_URI_PORT`, `MCC_ERR_UNSUPPORTED`, `MCC_ERR_KEEPALIVE_STATE_INVALID`,
+/// `MCC_ERR_URI_PORT`, `MCC_ERR_UNSUPPORTED` (`coaps` too in a library that is built with
+/// `MBED_CLOUD_CONNECTIVITY_TLS=OFF`), `MCC_ERR_KEEPALIVE_STATE_INVALID`,
 /// and for `coaps`: `MCC_ERR_TRUST_MISSING`, `MCC_ERR_CA_INVALID`, `MCC_ERR_CRL_INVALID`,
 /// `MCC_ERR_CERTIFICATE_INVALID`, `MCC_ERR_KEY_INVALID`, `MCC_ERR_KEY_MISMATCH`, `MCC_ERR_PSK_INVALID`, `MCC_ERR_OUT_OF_MEMORY`.
 #[unsafe(no_mangle)]

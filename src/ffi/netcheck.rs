@@ -469,6 +469,9 @@ pub type mcc_netcheck_result_cb = Option<extern "C" fn(argument: *mut c_void, re
 /// an unknown region, a resolver that is no address and port, an issuer that is none, an endpoint without a port), `MCC_ERR_URI_HOST`
 /// (a host that cannot be a name or an address), `MCC_ERR_CA_INVALID`, `MCC_ERR_CERTIFICATE_INVALID`, `MCC_ERR_KEY_INVALID`,
 /// `MCC_ERR_KEY_MISMATCH`, `MCC_ERR_OUT_OF_MEMORY`. Then nothing was checked. That the network stops the device is no error.
+///
+/// Only in a library that is built with TLS and with this function (`MBED_CLOUD_CONNECTIVITY_TLS`,
+/// `MBED_CLOUD_CONNECTIVITY_NETCHECK_RUN`).
 #[unsafe(no_mangle)]
 pub extern "C" fn mcc_netcheck_run(
     options: *const mcc_netcheck_options_t,
