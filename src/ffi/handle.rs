@@ -3,7 +3,6 @@
 //! A handle that was closed, belongs to another kind, or is any other pointer of the program is found out by looking it up.
 
 use crate::error::Status;
-use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -16,7 +15,8 @@ static NEXT: AtomicUsize = AtomicUsize::new(1);
 /// All living objects of one kind. `Opaque` is the type that C sees behind the pointer.
 pub(super) struct Registry<Opaque, Object> {
     kind: usize,
-    objects: RwLock<BTreeMap<usize, Object>>,
+    /// By their numbers. A new one is the highest but after 2^29 others, so that it goes to the end.
+    objects: RwLock<Vec<(usize, Object)>>,
     opaque: PhantomData<fn() -> Opaque>,
 }
 
@@ -24,14 +24,14 @@ impl<Opaque, Object: Clone> Registry<Opaque, Object> {
     /// `kind` is odd and below 8.
     pub(super) const fn new(kind: usize) -> Self {
         assert!(kind % 2 == 1 && kind < 1 << KIND_BITS);
-        Self { kind, objects: RwLock::new(BTreeMap::new()), opaque: PhantomData }
+        Self { kind, objects: RwLock::new(Vec::new()), opaque: PhantomData }
     }
 
     /// A handle that no living object has.
     pub(super) fn reserve(&self) -> Handle<Opaque> {
         loop {
             let number = (NEXT.fetch_add(1, Ordering::Relaxed) << KIND_BITS) | self.kind;
-            let taken = self.objects.read().unwrap_or_else(PoisonError::into_inner).contains_key(&number);
+            let taken = place(&self.objects.read().unwrap_or_else(PoisonError::into_inner), number).is_ok();
             if !taken && number >> KIND_BITS != 0 {
                 return Handle { number, opaque: PhantomData };
             }
@@ -39,7 +39,9 @@ impl<Opaque, Object: Clone> Registry<Opaque, Object> {
     }
 
     pub(super) fn insert(&self, handle: Handle<Opaque>, object: Object) {
-        self.objects.write().unwrap_or_else(PoisonError::into_inner).insert(handle.number, object);
+        let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
+        let (Ok(at) | Err(at)) = place(&objects, handle.number);
+        objects.insert(at, (handle.number, object));
     }
 
     pub(super) fn get(&self, pointer: *const Opaque) -> Result<Object, Status> {
@@ -47,7 +49,8 @@ impl<Opaque, Object: Clone> Registry<Opaque, Object> {
             return Err(Status::NullPointer);
         }
         let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
-        objects.get(&pointer.addr()).cloned().ok_or(Status::InvalidHandle)
+        let at = place(&objects, pointer.addr()).map_err(|_| Status::InvalidHandle)?;
+        Ok(objects[at].1.clone())
     }
 
     pub(super) fn remove(&self, pointer: *const Opaque) -> Result<Object, Status> {
@@ -55,7 +58,8 @@ impl<Opaque, Object: Clone> Registry<Opaque, Object> {
             return Err(Status::NullPointer);
         }
         let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
-        objects.remove(&pointer.addr()).ok_or(Status::InvalidHandle)
+        let at = place(&objects, pointer.addr()).map_err(|_| Status::InvalidHandle)?;
+        Ok(objects.remove(at).1)
     }
 
     /// Removes every object that `gone` says is gone.
@@ -65,8 +69,13 @@ impl<Opaque, Object: Clone> Registry<Opaque, Object> {
         *objects = kept;
         drop(objects);
         // Dropped without the lock: the end of an object may come back here.
-        drop::<BTreeMap<usize, Object>>(removed);
+        drop::<Vec<(usize, Object)>>(removed);
     }
+}
+
+/// Where the number is among the objects, or belongs.
+fn place<Object>(objects: &[(usize, Object)], number: usize) -> Result<usize, usize> {
+    objects.binary_search_by_key(&number, |(number, _)| *number)
 }
 
 /// The number behind one handle of one kind.
@@ -114,6 +123,6 @@ mod tests {
         LEFT.insert(LEFT.reserve(), 1);
         LEFT.insert(LEFT.reserve(), 2);
         LEFT.remove_where(|object| *object == 1);
-        assert_eq!(LEFT.objects.read().unwrap().values().copied().collect::<Vec<_>>(), [2]);
+        assert_eq!(LEFT.objects.read().unwrap().iter().map(|(_, object)| *object).collect::<Vec<_>>(), [2]);
     }
 }

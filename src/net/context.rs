@@ -4,6 +4,7 @@
 
 use super::clock;
 use super::driver::{Driver, Environment};
+use super::id::ById;
 use super::interface::Surroundings;
 use super::reactor::{FIRST_OWN_TOKEN, Interest, Reactor, Readiness, Waker};
 use super::resolver;
@@ -17,7 +18,7 @@ use crate::error::{Failure, Status};
 use crate::lock::lock;
 use crate::{log, panic, tls};
 use std::cell::Cell;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -259,8 +260,8 @@ pub(super) struct ConnectionShared {
 struct SharedState {
     statistics: Statistics,
     networks: Networks,
-    /// The tickets of messages that were taken and are not reported yet.
-    unreported: BTreeSet<u64>,
+    /// The tickets of messages that were taken and are not reported yet, in the order in which they were given.
+    unreported: VecDeque<u64>,
     last_ticket: u64,
     /// No message is taken any more.
     closed: bool,
@@ -276,10 +277,13 @@ impl ConnectionShared {
     }
 
     pub(super) fn reported(&self, ticket: u64) {
-        lock(&self.state).unreported.remove(&ticket);
+        let unreported = &mut lock(&self.state).unreported;
+        if let Ok(at) = unreported.binary_search(&ticket) {
+            unreported.remove(at);
+        }
     }
 
-    pub(super) fn unreported(&self) -> BTreeSet<u64> {
+    pub(super) fn unreported(&self) -> VecDeque<u64> {
         std::mem::take(&mut lock(&self.state).unreported)
     }
 
@@ -327,7 +331,7 @@ impl Connection {
         ticket(number);
         let wake = self.inbox.put(Command::Send { id: self.id, ticket: number, message: message.to_vec() })?;
         state.last_ticket = number;
-        state.unreported.insert(number);
+        state.unreported.push_back(number);
         drop(state);
         if wake {
             self.inbox.waker.wake();
@@ -389,7 +393,7 @@ const NETWORK_RETRY: Duration = Duration::from_secs(1);
 /// The loop.
 struct EventLoop {
     environment: Environment,
-    drivers: HashMap<u64, Driver>,
+    drivers: ById<Driver>,
     deadlines: BTreeSet<(Duration, u64)>,
     ready: Vec<Readiness>,
     stopped: bool,
@@ -410,7 +414,7 @@ impl EventLoop {
     fn new(environment: Environment) -> Self {
         Self {
             environment,
-            drivers: HashMap::new(),
+            drivers: ById::default(),
             deadlines: BTreeSet::new(),
             ready: Vec::new(),
             stopped: false,
@@ -443,13 +447,13 @@ impl EventLoop {
                 self.look_at = Some(clock::now().saturating_add(NETWORK_SETTLES));
             }
             if let Some((id, link)) = self.environment.tokens.get(&readiness.token).copied() {
-                self.with(id, |driver, environment| driver.ready(environment, link, readiness));
+                self.with(id, &mut |driver, environment| driver.ready(environment, link, readiness));
             }
         }
         self.ready = ready;
         for token in hungry {
             if let Some((id, link)) = self.environment.tokens.get(&token).copied() {
-                self.with(id, |driver, environment| driver.feed(environment, link));
+                self.with(id, &mut |driver, environment| driver.feed(environment, link));
             }
         }
         self.run_commands();
@@ -514,7 +518,7 @@ impl EventLoop {
         }
         let ids: Vec<u64> = self.drivers.keys().copied().collect();
         for id in ids {
-            self.with(id, |driver, environment| {
+            self.with(id, &mut |driver, environment| {
                 driver.close_gone(environment, &surroundings);
                 if differ {
                     driver.network_is(environment, surroundings.network());
@@ -529,7 +533,7 @@ impl EventLoop {
         let due: Vec<u64> =
             self.deadlines.iter().take_while(|(deadline, _)| *deadline <= now).map(|(_, id)| *id).collect();
         for id in due {
-            self.with(id, |driver, environment| driver.settle(environment));
+            self.with(id, &mut |driver, environment| driver.settle(environment));
         }
     }
 
@@ -550,7 +554,7 @@ impl EventLoop {
                 self.watch();
                 self.drivers.insert(id, driver);
                 let network = self.surroundings.as_ref().and_then(Surroundings::network).unwrap_or(UNKNOWN_NETWORK);
-                self.with(id, |driver, environment| {
+                self.with(id, &mut |driver, environment| {
                     driver.network_is(environment, Some(network));
                     driver.handle(environment, Input::Open);
                 });
@@ -568,7 +572,12 @@ impl EventLoop {
     }
 
     fn input(&mut self, id: u64, input: Input<'_>) {
-        self.with(id, |driver, environment| driver.handle(environment, input));
+        let mut input = Some(input);
+        self.with(id, &mut |driver, environment| {
+            if let Some(input) = input.take() {
+                driver.handle(environment, input);
+            }
+        });
     }
 
     /// Closes every connection and takes nothing any more. What was accepted before is still reported.
@@ -588,8 +597,8 @@ impl EventLoop {
         }
     }
 
-    /// Runs one connection. A panic ends that connection and no other.
-    fn with(&mut self, id: u64, body: impl FnOnce(&mut Driver, &mut Environment)) {
+    /// Runs one connection. A panic ends that connection and no other. One function for all that is done with one: it is not small.
+    fn with(&mut self, id: u64, body: &mut dyn FnMut(&mut Driver, &mut Environment)) {
         let Some(driver) = self.drivers.get_mut(&id) else { return };
         let before = driver.deadline;
         let environment = &mut self.environment;

@@ -2,6 +2,7 @@
 
 use super::clock;
 use super::context::{Command, ConnectionSettings, ConnectionShared, Event, Inbox, Sink};
+use super::id::ById;
 use super::interface::Surroundings;
 use super::random;
 use super::reactor::{Interest, Reactor, Readiness};
@@ -15,7 +16,6 @@ use crate::log;
 use crate::tls;
 use crate::tls::time::Clock;
 use rustix::io::Errno;
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(super) struct Environment {
     pub(super) reactor: Reactor,
     pub(super) inbox: Arc<Inbox>,
     /// Which socket of which connection a token of the reactor means.
-    pub(super) tokens: HashMap<u64, (u64, Link)>,
+    pub(super) tokens: ById<(u64, Link)>,
     /// The tokens of sockets that have more to read and let others go first, each once.
     pub(super) hungry: Vec<u64>,
     next_token: u64,
@@ -49,7 +49,7 @@ impl Environment {
         Self {
             reactor,
             inbox,
-            tokens: HashMap::new(),
+            tokens: ById::default(),
             hungry: Vec::new(),
             next_token: 0,
             incoming: vec![0; INCOMING_SIZE],

@@ -9,6 +9,7 @@ pub mod descriptor;
 pub mod driver;
 #[cfg(feature = "pal")]
 pub mod gate;
+mod id;
 pub mod interface;
 #[cfg(feature = "pal")]
 pub mod notifier;
