@@ -3,6 +3,10 @@
 //! `script/bench` runs it. It connects to `BENCH_ADDRESS` by TLS `BENCH_VERSION` (1.2 or 1.3) and trusts `BENCH_CA`; each line of its
 //! standard input is `pings NUMBER`, `echoes NUMBER` or `handshakes NUMBER`, and is answered by `round MEDIAN P99
 //! PROCESSOR_TIME`, of one, in nanoseconds.
+//!
+//! With `BENCH_CROWD`, a number of connections, the framing is that of RFC 8323, it says `ready` when they are made, and each line is
+//! `stream NUMBER`: so many messages of 100 bytes, a record each, in turns over the connections, until the server has read the last of
+//! each. It is answered by `round NANOSECONDS`, of one.
 
 use mbed_cloud_connectivity_mbedtls::config::{ClientConfig, ProtocolVersion, TransportKind, Verification};
 use mbed_cloud_connectivity_mbedtls::session::{Handshake, Read, Session, Transport, Write};
@@ -116,6 +120,50 @@ fn processor_time() -> i64 {
     time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
+/// A client that has exchanged capabilities (RFC 8323 section 5.3).
+fn member(server: &Server) -> Result<Client, Error> {
+    let mut client = Client::connect(server)?;
+    let mut capabilities = [0; 64];
+    client.exchange(&[0x00, 0xe1], &mut capabilities)?;
+    assert_eq!(capabilities[1], 0xe1, "the server's capabilities");
+    Ok(client)
+}
+
+/// Sends messages in turns, and waits until the server has read the last of each connection.
+fn stream(clients: &mut [Client], count: usize) -> Result<(), Error> {
+    // Code PUT, no token, the payload's marker and 95 bytes.
+    let mut message = [b'x'; 3 + 96];
+    message[..4].copy_from_slice(&[0xd0, 96 - 13, 0x03, 0xff]);
+    let members = clients.len();
+    for index in 0..count {
+        let client = &mut clients[index % members];
+        let Write::Done(size) = client.session.write(&mut client.transport, &message)? else {
+            panic!("a blocking socket takes it all")
+        };
+        assert_eq!(size, message.len(), "one record has it all");
+    }
+    for client in clients {
+        let mut answer = [0; 64];
+        client.exchange(&[0x00, 0x01], &mut answer)?;
+        assert_eq!(answer[..2], [0x00, 0x45], "the answer to a GET");
+    }
+    Ok(())
+}
+
+/// Measures streams until there is nothing more to measure.
+fn run_crowd(server: &Server, members: usize) {
+    let mut clients: Vec<Client> = (0..members).map(|_| member(server).unwrap()).collect();
+    println!("ready");
+    for line in io::stdin().lines() {
+        let line = line.unwrap();
+        let count = line.strip_prefix("stream ").and_then(|count| count.parse().ok()).expect("a number");
+        let begin = Instant::now();
+        stream(&mut clients, count).unwrap();
+        println!("round {:.2}", begin.elapsed().as_nanos() as f64 / count as f64);
+        io::stdout().flush().unwrap();
+    }
+}
+
 fn main() {
     let variable = |name| std::env::var(name).expect("script/bench sets it");
     let version = match variable("BENCH_VERSION").as_str() {
@@ -124,6 +172,9 @@ fn main() {
     };
     let server =
         Server { address: variable("BENCH_ADDRESS"), ca: std::fs::read(variable("BENCH_CA")).unwrap(), version };
+    if let Ok(members) = std::env::var("BENCH_CROWD") {
+        return run_crowd(&server, members.parse().expect("a number"));
+    }
     let mut client = Client::connect(&server).unwrap();
     for line in io::stdin().lines() {
         let line = line.unwrap();

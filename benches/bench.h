@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -68,6 +69,13 @@ typedef struct {
     double callbacks;
 } event_cost_t;
 
+/* The median and the quartiles. */
+typedef struct {
+    double low;
+    double median;
+    double high;
+} spread_t;
+
 /* ---- main.c ---- */
 
 /* Ends the program with a sentence. */
@@ -78,6 +86,8 @@ uint64_t nanoseconds_now(void);
 void sample(samples_t *samples, uint64_t nanoseconds);
 /* Sorts the samples, empties them and says what they were. */
 side_t summarise(samples_t *samples);
+/* Sorts the values: what one disturbed round says does not count. */
+spread_t spread(double *values, unsigned count);
 
 /* ---- bare.c: what the library is held against, and the other processes ---- */
 
@@ -137,7 +147,51 @@ void ping_from_outside(client_t *client, unsigned count, side_t *called, side_t 
 side_t ping_from_callback(client_t *client, unsigned count);
 side_t library_latency(client_t *client, unsigned count);
 uint64_t library_stream(client_t *client, unsigned count);
-/* What the library's thread did while this one slept. */
+/* ---- crowds.c: what is measured with three sides, or from outside ---- */
+
+typedef struct {
+    unsigned rounds;
+    unsigned stream;   /* messages in one round, on each side */
+    unsigned messages; /* without a connection, in one round, on each side */
+    unsigned starts;   /* of a program, in one round, on each side */
+    unsigned idle_connections;
+    unsigned idle_seconds;
+    unsigned interval_s;
+    const char *programs; /* the folder */
+    const char *bare_tls;
+    const char *ca;
+    const char *certificate;
+    const char *key;
+    const text_t *ca_text;
+} crowds_plan_t;
+
+/* The plan lasts as long as the benchmark. */
+void plan_crowds(const crowds_plan_t *plan);
+child_t start_crowd_server(uint16_t *record_port, uint16_t *rfc8323_port);
+void measure_streams(unsigned placement, uint16_t port);
+void measure_coap(uint16_t port);
+void measure_starts(void);
+void measure_idle(uint16_t port);
+void print_crowds_of_connections(void);
+void write_crowds_of_connections(FILE *file);
+
+/* ---- crowd.c: messages over many connections, and without one ---- */
+
+typedef struct crowd_client crowd_client_t;
+
+/* Opens so many connections by RFC 8323 over TLS, and waits until all are ready. */
+crowd_client_t *open_crowd(uint16_t port, const text_t *ca, unsigned count);
+void close_crowd(crowd_client_t *crowd);
+/* Sends `count` messages in turns over the connections, until the server has read the last of each: nanoseconds of one. */
+double crowd_stream(crowd_client_t *crowd, unsigned count);
+/* Nanoseconds of one of these: a ping is written, the answer to one is recognised, a message of 100 bytes is read. */
+double write_pings(unsigned count);
+double match_pings(unsigned count);
+double read_messages(unsigned count);
+
+/* ---- activity.c ---- */
+
+/* What the library's threads did while this one slept. */
 activity_t idle_activity(unsigned seconds);
 
 /* ---- pal.c: the same through the functions of the PAL ---- */

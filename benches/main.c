@@ -1,6 +1,7 @@
 /* The benchmark: runs the library and what it is held against in turns, and prints one table.
  *
- *   bench --peer PROGRAM --bare-tls PROGRAM --dtls-server PROGRAM --ca FILE --certificate FILE --key FILE --json FILE [--quick]
+ *   bench --peer PROGRAM --programs FOLDER --bare-tls PROGRAM --dtls-server PROGRAM --ca FILE --certificate FILE --key FILE --json FILE
+ *         [--quick]
  *
  * script/bench builds and starts it; docs/performance.md says what the figures mean.
  *
@@ -23,7 +24,7 @@
 #include <unistd.h>
 
 /* 540 s is what the service's clients use. */
-enum { KEEPALIVE_INTERVAL_S = 540, TIME_LIMIT_S = 600 };
+enum { KEEPALIVE_INTERVAL_S = 540, TIME_LIMIT_S = 1200 };
 /* Of descriptors, for whatever else the benchmark has open. Of time, for what the kernel puts off when many sockets are closed. */
 enum { SPARE_DESCRIPTORS = 100, SETTLING_NS = 20000000 };
 
@@ -94,7 +95,9 @@ static const struct {
 
 static struct {
     plan_t plan;
+    crowds_plan_t crowds_plan;
     const char *peer_program;
+    const char *programs;
     const char *bare_tls_program;
     const char *dtls_server_program;
     const char *ca;
@@ -125,6 +128,7 @@ static struct {
              .writes = 1000,
              .sessions = 200,
              .idle_seconds = 60},
+    .crowds_plan = {.rounds = 21, .stream = 10000, .messages = 200000, .starts = 5, .idle_connections = 10000, .idle_seconds = 60},
     .sockets = {5, 100, 10000},
     .with_id = {.cid_length = "8"},
     .without_id = {.cid_length = "0"},
@@ -195,14 +199,7 @@ static int compare_reals(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-typedef struct {
-    double low;
-    double median;
-    double high;
-} spread_t;
-
-/* The median and the quartiles: what one disturbed round says does not count. */
-static spread_t spread(double *values, unsigned count)
+spread_t spread(double *values, unsigned count)
 {
     qsort(values, count, sizeof *values, compare_reals);
     return (spread_t){.low = values[(count - 1) / 4], .median = values[(count - 1) / 2], .high = values[(count - 1) * 3 / 4]};
@@ -398,6 +395,8 @@ static void measure_pings(const child_t *peer, uint16_t port, figure_t *figures,
     end_child(&bare);
     if (then_idle) {
         fprintf(stderr, "bench: nothing happens for %u s now\n", bench.plan.idle_seconds);
+        /* What comes after the handshake, tickets and acknowledgements, is over then. */
+        sleep(1);
         bench.idle = idle_activity(bench.plan.idle_seconds);
     }
     close_client(client);
@@ -651,17 +650,28 @@ static void measure(void)
         stay_on(&allowed, false);
         char *arguments[] = {(char *)bench.peer_program, (char *)bench.certificate, (char *)bench.key, NULL};
         child_t peer = start_child(arguments);
+        uint16_t record_port;
+        uint16_t rfc8323_port;
+        child_t crowd_server = start_crowd_server(&record_port, &rfc8323_port);
         stay_on(&allowed, placement == APART);
         uint16_t tcp_port = read_port(&peer, "tcp ");
         uint16_t udp_port = read_port(&peer, "udp ");
         uint16_t tls_port = read_port(&peer, "tls ");
         uint16_t tls12_port = read_port(&peer, "tls12 ");
+        measure_streams(placement, rfc8323_port);
         measure_messages(tcp_port, bench.figures[placement]);
         measure_datagrams(udp_port, bench.figures[placement]);
         measure_sessions(&peer, tls12_port, bench.figures[placement]);
         if (placement == 0) {
             measure_tls_memory(&peer, tls12_port);
+            measure_coap(rfc8323_port);
+            measure_starts();
         }
+        if (placement + 1 == bench.placements) {
+            fprintf(stderr, "bench: many idle connections\n");
+            measure_idle(record_port);
+        }
+        end_child(&crowd_server);
         measure_pings(&peer, tls_port, bench.figures[placement], placement + 1 == bench.placements);
         end_child(&peer);
     }
@@ -805,6 +815,7 @@ static void print_table(void)
     print_session_memory();
     print_crowds();
     print_idle();
+    print_crowds_of_connections();
 }
 
 static void write_figure(FILE *file, const figure_t *figure, bool has_p99, bool has_cpu_time)
@@ -900,6 +911,7 @@ static void write_json(void)
     write_dtls(file);
     write_memory(file);
     write_crowds(file);
+    write_crowds_of_connections(file);
     fprintf(file, "  \"idle\": {\"seconds\": %u, \"voluntary_switches\": %llu, \"involuntary_switches\": %llu",
             bench.plan.idle_seconds, (unsigned long long)bench.idle.voluntary_switches,
             (unsigned long long)bench.idle.involuntary_switches);
@@ -921,6 +933,7 @@ static void read_arguments(int count, char **arguments)
         const char **value;
     } options[] = {
         {"--peer", &bench.peer_program},
+        {"--programs", &bench.programs},
         {"--bare-tls", &bench.bare_tls_program},
         {"--dtls-server", &bench.dtls_server_program},
         {"--ca", &bench.ca},
@@ -940,6 +953,8 @@ static void read_arguments(int count, char **arguments)
                                   .writes = 1000,
                                   .sessions = 200,
                                   .idle_seconds = 10};
+            bench.crowds_plan = (crowds_plan_t){
+                .rounds = 11, .stream = 3000, .messages = 50000, .starts = 3, .idle_connections = 500, .idle_seconds = 20};
             continue;
         }
         size_t option = 0;
@@ -964,6 +979,14 @@ int main(int count, char **arguments)
     /* Whatever hangs, it ends; the other processes end with this one. */
     alarm(TIME_LIMIT_S);
     bench.ca_text = read_file(bench.ca);
+    bench.crowds_plan.interval_s = KEEPALIVE_INTERVAL_S;
+    bench.crowds_plan.programs = bench.programs;
+    bench.crowds_plan.bare_tls = bench.bare_tls_program;
+    bench.crowds_plan.ca = bench.ca;
+    bench.crowds_plan.certificate = bench.certificate;
+    bench.crowds_plan.key = bench.key;
+    bench.crowds_plan.ca_text = &bench.ca_text;
+    plan_crowds(&bench.crowds_plan);
     measure();
     print_table();
     write_json();
