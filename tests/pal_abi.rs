@@ -1,5 +1,6 @@
 //! `include/pal.h` is what `abi/pal.json` says, as C and C++ compilers see it.
 //!
+//! `CC` and `CXX` may name the compilers for another target (script/cross): nothing is run, and the facts are those for its pointers.
 //! What the compiled library has is checked in src/ffi/pal/tests.rs.
 
 #[path = "common/pal_facts.rs"]
@@ -207,6 +208,24 @@ fn preprocessed(dns_api_version: u32, options: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("a header is text")
 }
 
+/// The size of the compilers' pointers.
+fn pointer_size() -> i64 {
+    let size_of = |language: Language| {
+        let output = language.compiler().args(["-E", "-dM", "/dev/null"]).output().expect("a compiler");
+        let macros = String::from_utf8_lossy(&output.stdout).into_owned();
+        let size = macros.lines().find_map(|line| line.strip_prefix("#define __SIZEOF_POINTER__ "));
+        pal_facts::integer(size.expect("the size of pointers"))
+    };
+    let size = size_of(Language::C);
+    assert_eq!(size_of(Language::Cpp), size, "CC and CXX are compilers for one target");
+    size
+}
+
+/// The facts for the compilers' target.
+fn json() -> Value {
+    pal_facts::json(pointer_size())
+}
+
 fn words(text: &str) -> BTreeSet<&str> {
     text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
         .filter(|word| !word.is_empty())
@@ -222,7 +241,7 @@ fn configuration(facts: &Facts, dns_api_version: u32) -> BTreeSet<String> {
 
 #[test]
 fn the_header_is_what_the_facts_say() {
-    let json = pal_facts::json();
+    let json = json();
     for version in DNS_API_VERSIONS {
         let facts = Facts::read(&json, version);
         let configuration = configuration(&facts, version);
@@ -242,7 +261,7 @@ fn the_header_is_what_the_facts_say() {
 
 /// The header, and all assertions that changed facts make differently: each of them has to fail, and nothing else.
 fn check_that_all_fail(others: impl Fn(u32, &[&str]) -> Vec<(String, Value)>) {
-    let json = pal_facts::json();
+    let json = json();
     for version in DNS_API_VERSIONS {
         let facts = Facts::read(&json, version);
         let configuration = configuration(&facts, version);
@@ -290,14 +309,18 @@ fn check_that_all_fail(others: impl Fn(u32, &[&str]) -> Vec<(String, Value)>) {
 /// The changes of the other tests leave no assertion alone.
 #[test]
 fn every_assertion_is_tried() {
-    let json = pal_facts::json();
+    let json = json();
     for version in DNS_API_VERSIONS {
         let facts = Facts::read(&json, version);
         let configuration = configuration(&facts, version);
         let configuration: Vec<&str> = configuration.iter().map(String::as_str).collect();
         let assertions_of = |facts: &Facts| assertions(facts, &configuration, Language::C);
         let mut alone: BTreeSet<String> = assertions_of(&facts).into_iter().collect();
-        let others = with_other_numbers(&json, &configuration).into_iter().chain(with_other_types(&json, version));
+        let others = with_other_numbers(&json, &configuration).into_iter().chain(with_other_types(
+            &json,
+            version,
+            pointer_size(),
+        ));
         for (_, other) in others {
             let changed: BTreeSet<String> = assertions_of(&Facts::read(&other, version)).into_iter().collect();
             alone.retain(|assertion| changed.contains(assertion));
@@ -308,12 +331,12 @@ fn every_assertion_is_tried() {
 
 #[test]
 fn every_number_of_the_facts_counts() {
-    check_that_all_fail(|_, configuration| with_other_numbers(&pal_facts::json(), configuration));
+    check_that_all_fail(|_, configuration| with_other_numbers(&json(), configuration));
 }
 
 #[test]
 fn every_type_of_the_facts_counts() {
-    check_that_all_fail(|version, _| with_other_types(&pal_facts::json(), version));
+    check_that_all_fail(|version, _| with_other_types(&json(), version, pointer_size()));
 }
 
 #[test]
@@ -322,7 +345,7 @@ fn the_lists_of_symbols_are_the_facts() {
     for version in DNS_API_VERSIONS {
         let lists = read("symbols-pal.txt") + &read(&format!("symbols-pal-dns-{version}.txt"));
         let listed: BTreeSet<&str> = lists.lines().filter(|name| name.starts_with("pal_")).collect();
-        let facts = Facts::read(&pal_facts::json(), version);
+        let facts = Facts::read(&json(), version);
         let said: BTreeSet<&str> = facts.functions.keys().map(String::as_str).collect();
         assert_eq!(listed, said, "abi/symbols-pal*.txt (left) and abi/pal.json (right), version {version}");
     }
@@ -330,7 +353,7 @@ fn the_lists_of_symbols_are_the_facts() {
 
 #[test]
 fn the_header_has_nothing_of_its_own() {
-    let json = pal_facts::json();
+    let json = json();
     for version in DNS_API_VERSIONS {
         let code = preprocessed(version, &[]);
         let words = words(&code);

@@ -5,9 +5,81 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-pub fn json() -> Value {
+/// The facts for targets with pointers of this size. The file has them for 8 bytes; what depends on it follows by the rules of C.
+pub fn json(pointer_size: i64) -> Value {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/abi/pal.json"));
-    serde_json::from_str(text).expect("abi/pal.json is JSON")
+    let written: Value = serde_json::from_str(text).expect("abi/pal.json is JSON");
+    let laid_out = with_pointers_of(&written, pointer_size);
+    assert_eq!(
+        with_pointers_of(&laid_out, 8),
+        written,
+        "the rules of C give what was measured where pointers have 8 bytes"
+    );
+    laid_out
+}
+
+/// The facts with all sizes and offsets worked out anew.
+fn with_pointers_of(json: &Value, pointer_size: i64) -> Value {
+    let facts = Facts::read(json, 0);
+    let mut laid_out = json.clone();
+    for (name, structure) in &facts.structs {
+        laid_out["structs"][name]["size"] = layout(name, &facts, pointer_size).0.into();
+        let offsets = offsets(structure, &facts, pointer_size).0;
+        for (index, (field, offset)) in structure.fields.iter().zip(offsets).enumerate() {
+            laid_out["structs"][name]["fields"][index] = format!("{} {} @{offset}", field.kind, field.name).into();
+        }
+    }
+    for (name, (structure, _)) in &facts.aliases {
+        laid_out["structs"][name]["size"] = layout(structure, &facts, pointer_size).0.into();
+    }
+    for (name, typedef) in &facts.typedefs {
+        laid_out["typedefs"][name]["size"] = layout(&typedef.kind, &facts, pointer_size).0.into();
+    }
+    laid_out
+}
+
+/// The size and alignment of a type: each field at the next place that its alignment allows, as every ABI of Linux on ARM and x86-64 has it.
+pub fn layout(kind: &str, facts: &Facts, pointer_size: i64) -> (i64, i64) {
+    let kind = kind.trim();
+    if let Some((element, count)) = kind.split_once('[') {
+        let (size, align) = layout(element, facts, pointer_size);
+        return (size * integer(count.trim_end_matches(']')), align);
+    }
+    if let Some(structure) = facts.structs.get(kind) {
+        let (_, end, align) = offsets(structure, facts, pointer_size);
+        return (next_multiple(end, align), align);
+    }
+    if let Some(typedef) = facts.typedefs.get(kind) {
+        return layout(&typedef.kind, facts, pointer_size);
+    }
+    let size = match kind {
+        "char" | "signed char" | "unsigned char" | "uint8_t" | "int8_t" | "_Bool" => 1,
+        "short unsigned int" | "uint16_t" | "int16_t" => 2,
+        "int" | "uint32_t" | "int32_t" => 4,
+        "double" | "uint64_t" | "int64_t" => 8,
+        "size_t" | "uintptr_t" | "ptrdiff_t" => pointer_size,
+        pointer if pointer.contains('*') => pointer_size,
+        enumeration if facts.enums.contains_key(enumeration) => 4,
+        other => panic!("{other} has no known size"),
+    };
+    (size, size)
+}
+
+/// Where the fields of a structure lie, where the last one ends, and the alignment of the whole.
+fn offsets(structure: &Struct, facts: &Facts, pointer_size: i64) -> (Vec<i64>, i64, i64) {
+    let (mut offsets, mut end, mut most) = (Vec::new(), 0, 1);
+    for field in &structure.fields {
+        let (size, align) = layout(&field.kind, facts, pointer_size);
+        let offset = next_multiple(end, align);
+        offsets.push(offset);
+        end = offset + size;
+        most = most.max(align);
+    }
+    (offsets, end, most)
+}
+
+fn next_multiple(number: i64, of: i64) -> i64 {
+    (number + of - 1) / of * of
 }
 
 /// The types of a function or of a function pointer, in C.
@@ -41,11 +113,11 @@ impl Prototype {
     }
 
     /// Those that differ from this one in one place.
-    fn others(&self) -> Vec<Self> {
-        let results = other_types(&self.result).into_iter().map(|result| Self { result, ..self.clone() });
+    fn others(&self, pointer_size: i64) -> Vec<Self> {
+        let results = other_types(&self.result, pointer_size).into_iter().map(|result| Self { result, ..self.clone() });
         let mut others: Vec<Self> = results.collect();
         for (index, parameter) in self.parameters.iter().enumerate() {
-            for other in other_types(parameter) {
+            for other in other_types(parameter, pointer_size) {
                 let mut changed = self.clone();
                 changed.parameters[index] = other;
                 others.push(changed);
@@ -187,13 +259,13 @@ pub fn with_other_numbers(json: &Value, configuration: &[&str]) -> Vec<(String, 
 }
 
 /// The facts with one type changed, or one parameter dropped or added, in one place, for each that counts, and what is different.
-pub fn with_other_types(json: &Value, dns_api_version: u32) -> Vec<(String, Value)> {
+pub fn with_other_types(json: &Value, dns_api_version: u32, pointer_size: i64) -> Vec<(String, Value)> {
     let facts = Facts::read(json, dns_api_version);
     let variant = variant(json, dns_api_version).map(|(key, _)| key.clone());
     let in_variant = |name: &str| variant.as_deref().filter(|key| json["variants"][key].get(name).is_some());
     let mut others = Vec::new();
     for (name, prototype) in &facts.functions {
-        for other in prototype.others() {
+        for other in prototype.others(pointer_size) {
             let what = format!("{name}: {}", other.text(""));
             let mut changed = json.clone();
             if let Some(variant) = in_variant(name) {
@@ -207,8 +279,8 @@ pub fn with_other_types(json: &Value, dns_api_version: u32) -> Vec<(String, Valu
     }
     for (name, typedef) in &facts.typedefs {
         let kinds = match Prototype::read_pointer(&typedef.kind) {
-            Some(prototype) => prototype.others().iter().map(|other| other.text("(*)")).collect(),
-            None => other_types(&typedef.kind),
+            Some(prototype) => prototype.others(pointer_size).iter().map(|other| other.text("(*)")).collect(),
+            None => other_types(&typedef.kind, pointer_size),
         };
         for kind in kinds {
             let what = format!("{name}: {kind}");
@@ -221,7 +293,7 @@ pub fn with_other_types(json: &Value, dns_api_version: u32) -> Vec<(String, Valu
         }
     }
     for (name, (kind, _)) in &facts.aliases {
-        for kind in other_types(kind) {
+        for kind in other_types(kind, pointer_size) {
             let mut changed = json.clone();
             changed["structs"][name]["alias_of"] = kind.clone().into();
             others.push((format!("{name}: an alias of {kind}"), changed));
@@ -229,7 +301,7 @@ pub fn with_other_types(json: &Value, dns_api_version: u32) -> Vec<(String, Valu
     }
     for (name, structure) in &facts.structs {
         for (index, field) in structure.fields.iter().enumerate() {
-            for kind in other_types(&field.kind) {
+            for kind in other_types(&field.kind, pointer_size) {
                 let mut changed = json.clone();
                 let text = format!("{kind} {} @{}", field.name, field.offset);
                 changed["structs"][name]["fields"][index] = text.clone().into();
@@ -241,9 +313,9 @@ pub fn with_other_types(json: &Value, dns_api_version: u32) -> Vec<(String, Valu
 }
 
 /// Types that are not this one.
-fn other_types(kind: &str) -> Vec<String> {
+fn other_types(kind: &str, pointer_size: i64) -> Vec<String> {
     if let Some((element, rest)) = kind.split_once('[') {
-        return other_types(element)
+        return other_types(element, pointer_size)
             .into_iter()
             .filter(|other| !other.ends_with('*'))
             .map(|other| format!("{other}[{rest}"))
@@ -266,6 +338,8 @@ fn other_types(kind: &str) -> Vec<String> {
         "uint16_t" | "short unsigned int" => &["int16_t", "uint32_t"],
         "uint32_t" | "palSocketLength_t" => &["int32_t", "uint64_t"],
         "int" | "int32_t" | "palStatus_t" => &["uint32_t", "int64_t"],
+        // Of the two numbers without a sign, one is the same type.
+        "size_t" | "uintptr_t" | "palDNSQuery_t" if pointer_size == 4 => &["ptrdiff_t", "uint64_t", "void *"],
         "size_t" | "uintptr_t" | "palDNSQuery_t" => &["ptrdiff_t", "uint32_t", "void *"],
         _ => &[],
     };

@@ -35,6 +35,8 @@ const DNS_API_VERSION: u32 = if cfg!(pal_dns_api_version = "3") {
     0
 };
 
+const POINTER_SIZE: i64 = size_of::<usize>() as i64;
+
 /// The numbers of the configuration that this layer has constants for.
 const CONFIGURATION: [(&str, i64); 5] = [
     ("PAL_NET_DEFAULT_INTERFACE", interface::DEFAULT_INDEX as i64),
@@ -346,31 +348,6 @@ fn translated_parameter(parameter: &str, facts: &Facts) -> String {
     parameter.strip_prefix("pal").and_then(|name| name.strip_suffix("_t")).expect("an enum's name").to_owned()
 }
 
-/// The size and alignment that the C compiler gives a type, as the facts have its parts.
-fn layout(kind: &str, facts: &Facts) -> (i64, i64) {
-    let kind = kind.trim();
-    if let Some((element, count)) = kind.split_once('[') {
-        let (size, align) = layout(element, facts);
-        return (size * pal_facts::integer(count.trim_end_matches(']')), align);
-    }
-    if let Some(structure) = facts.structs.get(kind) {
-        let aligns = structure.fields.iter().map(|field| layout(&field.kind, facts).1);
-        return (structure.size, aligns.max().unwrap_or(1));
-    }
-    if let Some(typedef) = facts.typedefs.get(kind) {
-        return layout(&typedef.kind, facts);
-    }
-    let size = match kind {
-        "char" | "signed char" | "unsigned char" | "uint8_t" | "int8_t" | "_Bool" => 1,
-        "short unsigned int" | "uint16_t" | "int16_t" => 2,
-        "int" | "uint32_t" | "int32_t" => 4,
-        enumeration if facts.enums.contains_key(enumeration) => 4,
-        // Pointers, the numbers of their size, and others of 64 bits.
-        _ => 8,
-    };
-    (size, size)
-}
-
 /// Adds what is different between what the facts say and what the compiler says.
 fn compare<T: PartialEq + Debug>(
     said: &BTreeMap<String, T>,
@@ -402,12 +379,12 @@ fn mismatches(json: &Value) -> Vec<String> {
         let fields = structure.fields.iter();
         let fields =
             fields.map(|field| (field.name.clone(), translated_parameter(&field.kind, &facts), field.offset)).collect();
-        (name.clone(), (structure.size, layout(name, &facts).1, fields))
+        (name.clone(), (structure.size, pal_facts::layout(name, &facts, POINTER_SIZE).1, fields))
     });
     compare(&said.collect(), &structs(), &mut mismatches);
 
     let said = facts.typedefs.iter().map(|(name, typedef)| {
-        let size = typedef.size.unwrap_or_else(|| layout(&typedef.kind, &facts).0);
+        let size = typedef.size.unwrap_or_else(|| pal_facts::layout(&typedef.kind, &facts, POINTER_SIZE).0);
         (name.clone(), (translated(&typedef.kind), size))
     });
     compare(&said.collect(), &typedefs(), &mut mismatches);
@@ -464,12 +441,12 @@ fn misplaced(family: &str, places: &[(String, i64)]) -> Vec<String> {
 
 #[test]
 fn the_library_is_what_the_facts_say() {
-    assert_eq!(mismatches(&pal_facts::json()), Vec::<String>::new());
+    assert_eq!(mismatches(&pal_facts::json(POINTER_SIZE)), Vec::<String>::new());
 }
 
 #[test]
 fn every_number_of_the_facts_counts() {
-    let others = with_other_numbers(&pal_facts::json(), &CONFIGURATION.map(|(name, _)| name));
+    let others = with_other_numbers(&pal_facts::json(POINTER_SIZE), &CONFIGURATION.map(|(name, _)| name));
     println!("{} numbers, each larger and smaller by one", others.len() / 2);
     assert!(!others.is_empty());
     for (what, other) in others {
@@ -479,7 +456,7 @@ fn every_number_of_the_facts_counts() {
 
 #[test]
 fn every_type_of_the_facts_counts() {
-    let others = with_other_types(&pal_facts::json(), DNS_API_VERSION);
+    let others = with_other_types(&pal_facts::json(POINTER_SIZE), DNS_API_VERSION, POINTER_SIZE);
     println!("{} other types", others.len());
     assert!(!others.is_empty());
     for (what, other) in others {
