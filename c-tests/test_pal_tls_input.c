@@ -576,7 +576,9 @@ static void null_is_told_and_nothing_is_written(void **state)
     EXPECT(pal_initPrivateKey(NULL, 5, &key), PAL_ERR_INVALID_ARGUMENT);
     EXPECT(pal_initPrivateKey(bytes, 5, NULL), PAL_ERR_INVALID_ARGUMENT);
     EXPECT(pal_initPrivateKey(bytes, SIZE_MAX, &key), PAL_ERR_INVALID_ARGUMENT);
+#if SIZE_MAX > UINT32_MAX
     EXPECT(pal_initPrivateKey(bytes, (size_t)UINT32_MAX + 1, &key), PAL_ERR_INVALID_ARGUMENT);
+#endif
     assert_ptr_equal(key.buffer, &key);
     assert_int_equal(key.size, 9);
     /* No name is a name that is taken back. */
@@ -1038,13 +1040,20 @@ static void keys_and_certificates_that_do_not_go_together_fail_the_handshake(voi
     assert_false(is_taken(&subject, AS_KEY, encrypted.buffer, encrypted.size));
 }
 
+/* The most that can be told, or what there is room for among addresses of 32 bits. */
+#if SIZE_MAX > UINT32_MAX
+#define LARGE UINT32_MAX
+#else
+#define LARGE ((uint32_t)1 << 30)
+#endif
+
 static void buffers_far_larger_than_what_is_in_them_cost_no_memory(void **state)
 {
     subject_t subject;
     read_files(&subject, *state);
-    uint8_t *large = mmap(NULL, UINT32_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *large = mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     assert_ptr_not_equal(large, MAP_FAILED);
-    uint32_t size = times(20) == 20 ? UINT32_MAX : 1 << 20;
+    uint32_t size = times(20) == 20 ? LARGE : 1 << 20;
     palTLSBuffer_t given = {.buffer = large, .size = size};
     assert_pal(pal_initTLSConfiguration(&subject.secure.configuration, PAL_TLS_MODE), PAL_SUCCESS);
     palTLSConfHandle_t configuration = subject.secure.configuration;
@@ -1063,7 +1072,7 @@ static void buffers_far_larger_than_what_is_in_them_cost_no_memory(void **state)
     EXPECT(pal_setPSK(configuration, large, size, large, 1), PAL_ERR_INVALID_ARGUMENT);
     EXPECT(pal_setPSK(configuration, large, 1, large, size), PAL_ERR_INVALID_ARGUMENT);
     free_handles(&subject);
-    munmap(large, UINT32_MAX);
+    munmap(large, LARGE);
 }
 
 /* ---- other numbers ---- */
@@ -1294,7 +1303,7 @@ static void secure_write_part(secure_t *secure, const void *bytes, uint32_t size
 static void buffers_of_an_established_session_have_their_bounds(void **state)
 {
     fixture_t *fixture = *state;
-    uint8_t *large = mmap(NULL, UINT32_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *large = mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     assert_ptr_not_equal(large, MAP_FAILED);
     const palTLSTransportMode_t modes[] = {PAL_TLS_MODE, PAL_DTLS_MODE};
     for (size_t index = 0; index < 2; index++) {
@@ -1320,7 +1329,7 @@ static void buffers_of_an_established_session_have_their_bounds(void **state)
         secure_write(&secure, "hello", 5);
         await_call(&secure);
         EXPECT(pal_sslRead(secure.session, &byte, 0, &size), PAL_ERR_END_OF_FILE);
-        assert_pal(secure_read(&secure, large, UINT32_MAX, &size), PAL_SUCCESS);
+        assert_pal(secure_read(&secure, large, LARGE, &size), PAL_SUCCESS);
         assert_int_equal(size, 5);
         assert_memory_equal(large, "hello", 5);
         /* Nothing is written behind the room. */
@@ -1332,23 +1341,23 @@ static void buffers_of_an_established_session_have_their_bounds(void **state)
             assert_memory_equal(end, "hello" + (5 - rest), size);
         }
         size = 77;
-        palStatus_t status = KNOWN(pal_sslWrite(secure.session, secure.configuration, large, UINT32_MAX, &size));
+        palStatus_t status = KNOWN(pal_sslWrite(secure.session, secure.configuration, large, LARGE, &size));
         if (modes[index] == PAL_TLS_MODE) {
             assert_pal(status, PAL_SUCCESS);
             assert_int_equal(size, 16384);
             for (size_t rest = 16384; rest > 0; rest -= size) {
-                assert_pal(secure_read(&secure, large, UINT32_MAX, &size), PAL_SUCCESS);
+                assert_pal(secure_read(&secure, large, LARGE, &size), PAL_SUCCESS);
             }
             /* Nor where it has to wait for room. */
             peer_command(peer, "mute");
             peer_command(peer, "silent");
-            while ((status = KNOWN(pal_sslWrite(secure.session, secure.configuration, large, UINT32_MAX, &size))) == PAL_SUCCESS) {
+            while ((status = KNOWN(pal_sslWrite(secure.session, secure.configuration, large, LARGE, &size))) == PAL_SUCCESS) {
                 assert_int_equal(size, 16384);
             }
             assert_pal(status, PAL_ERR_TLS_WANT_WRITE);
-            EXPECT(pal_sslWrite(secure.session, secure.configuration, large, UINT32_MAX - 1, &size), PAL_ERR_TLS_BAD_INPUT_DATA);
+            EXPECT(pal_sslWrite(secure.session, secure.configuration, large, LARGE - 1, &size), PAL_ERR_TLS_BAD_INPUT_DATA);
             peer_command(peer, "answer");
-            secure_write_part(&secure, large, UINT32_MAX, 16384);
+            secure_write_part(&secure, large, LARGE, 16384);
             peer_command(peer, "echo");
         } else {
             assert_pal(status, PAL_ERR_TLS_BAD_INPUT_DATA);
@@ -1364,7 +1373,7 @@ static void buffers_of_an_established_session_have_their_bounds(void **state)
         secure_echo(&secure, 20);
         secure_end(&secure);
     }
-    munmap(large, UINT32_MAX);
+    munmap(large, LARGE);
 }
 
 /* ---- servers of the test's own: between the session and a real one, or alone ---- */

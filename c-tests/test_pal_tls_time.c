@@ -884,8 +884,10 @@ static void the_application_s_mbedtls_is_given_the_host_s_clock(void **state)
     time_t told = 0;
     assert_int_equal(host.mbedtls_clock(NULL), 12345);
     host.clock = TRUE_TIME;
-    assert_int_equal(host.mbedtls_clock(&told), TRUE_TIME);
-    assert_int_equal(told, TRUE_TIME);
+    /* As far as a time_t goes. */
+    const time_t expected = sizeof(time_t) < 8 ? (time_t)INT32_MAX : (time_t)TRUE_TIME;
+    assert_int_equal(host.mbedtls_clock(&told), expected);
+    assert_int_equal(told, expected);
 
     /* One that cannot take it has no part in TLS here. */
     host.mbedtls_answer = -1;

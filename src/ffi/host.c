@@ -40,7 +40,10 @@ bool mcc_private_host_set_strong_time(uint64_t seconds) {
 }
 
 static time_t clock_of_the_host(time_t *out) {
-    time_t now = (time_t) pal_osGetTime();
+    /* A time_t of 32 bits ends in 2038: better stand still there than go on in 1901. */
+    const uint64_t last = sizeof(time_t) < sizeof(int64_t) ? INT32_MAX : INT64_MAX;
+    const uint64_t seconds = pal_osGetTime();
+    time_t now = (time_t) (seconds < last ? seconds : last);
     if (out) {
         *out = now;
     }

@@ -258,7 +258,8 @@ pub extern "C" fn pal_initPrivateKey(
 ) -> palStatus_t {
     status_of(|| {
         let size = u32::try_from(buf_size).map_err(|_| PAL_ERR_INVALID_ARGUMENT)?;
-        if buf.is_null() {
+        // No buffer is larger than half of what can be addressed, which counts where that is 32 bits.
+        if buf.is_null() || buf_size > isize::MAX as usize {
             return Err(PAL_ERR_INVALID_ARGUMENT);
         }
         // SAFETY: the caller gives room for the structure.
