@@ -239,11 +239,28 @@ fn bind(here: &Path, source: &Path, out: &Path, compat: &str, compiler: &cc::Too
     for folder in cross_headers(compiler)? {
         builder = builder.clang_arg("-isystem").clang_arg(folder);
     }
+    for definition in definitions(compiler.args()) {
+        builder = builder.clang_arg(definition);
+    }
     let bindings = builder
         .generate()
         .map_err(|error| format!("bindgen: {error}. It needs libclang (Debian: libclang-dev; LIBCLANG_PATH)."))?;
     let file = out.join("bindings.rs");
     bindings.write_to_file(&file).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// What the compiler's flags define and undefine: `_TIME_BITS` is one that types depend on.
+fn definitions(arguments: &[OsString]) -> Vec<String> {
+    let mut arguments = arguments.iter().filter_map(|argument| argument.to_str());
+    let mut definitions = Vec::new();
+    while let Some(argument) = arguments.next() {
+        match argument {
+            "-D" | "-U" => definitions.extend(arguments.next().map(|name| format!("{argument}{name}"))),
+            _ if argument.starts_with("-D") || argument.starts_with("-U") => definitions.push(argument.to_owned()),
+            _ => {}
+        }
+    }
+    definitions
 }
 
 /// Where the cross compiler has its C library's headers: clang knows only the host's. Its own folder of
