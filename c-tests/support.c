@@ -112,6 +112,36 @@ static void prepare_condition(pthread_mutex_t *mutex, pthread_cond_t *condition)
     pthread_mutex_init(mutex, NULL);
 }
 
+/* ---- emulation ---- */
+
+bool is_emulated(void)
+{
+    return getenv("MCC_TEST_EMULATOR") != NULL;
+}
+
+void skip_under_emulation(const char *reason)
+{
+    if (is_emulated()) {
+        print_message("skipped under emulation: %s\n", reason);
+        skip();
+    }
+}
+
+void run_program_of_tests(const char *const *arguments)
+{
+    const char *all[MAXIMUM_ARGUMENTS + 1] = {NULL};
+    size_t count = 0;
+    char *emulator = strdup(is_emulated() ? getenv("MCC_TEST_EMULATOR") : ""), *rest = NULL;
+    for (const char *word = strtok_r(emulator, " ", &rest); word != NULL && count < MAXIMUM_ARGUMENTS; word = strtok_r(NULL, " ", &rest)) {
+        all[count++] = word;
+    }
+    while (*arguments != NULL && count < MAXIMUM_ARGUMENTS) {
+        all[count++] = *arguments++;
+    }
+    execv(all[0], (char *const *)(uintptr_t)all);
+    _exit(127);
+}
+
 /* ---- fixtures ---- */
 
 /* Keeps a block until the fixture ends. */
@@ -923,22 +953,30 @@ size_t count_descriptors(void)
     return count_entries("/proc/self/fd") - 1;
 }
 
-#ifdef __SANITIZE_THREAD__
-/* The sanitizer's own thread, which begins with a program's first and is none of those that are counted. */
-static char sanitizer_thread[64];
+/* A thread that is none of the program's, and none of those that are counted: the sanitizer's own, which begins with a program's first,
+ * or the emulator's. */
+static char other_thread[64];
 
+#ifdef __SANITIZE_THREAD__
 static void *do_nothing(void *argument)
 {
     return argument;
 }
+#endif
 
 /* From the start, so that no test sees it begin. */
-__attribute__((constructor)) static void find_sanitizer_thread(void)
+__attribute__((constructor)) static void find_other_thread(void)
 {
+#ifdef __SANITIZE_THREAD__
     pthread_t thread;
     if (pthread_create(&thread, NULL, do_nothing, NULL) != 0 || pthread_join(thread, NULL) != 0) {
         abort();
     }
+#else
+    if (!is_emulated()) {
+        return;
+    }
+#endif
     /* The one that was joined may be in the system's list for a moment. */
     for (uint64_t until = milliseconds_now() + SOON_MS; count_entries("/proc/self/task") != 2;) {
         if (milliseconds_now() >= until) {
@@ -952,18 +990,15 @@ __attribute__((constructor)) static void find_sanitizer_thread(void)
     }
     for (const struct dirent *entry; (entry = readdir(threads)) != NULL;) {
         if (entry->d_name[0] != '.' && atoi(entry->d_name) != getpid()) {
-            (void)snprintf(sanitizer_thread, sizeof sanitizer_thread, "/proc/self/task/%.20s", entry->d_name);
+            (void)snprintf(other_thread, sizeof other_thread, "/proc/self/task/%.20s", entry->d_name);
         }
     }
     closedir(threads);
 }
-#else
-static const char sanitizer_thread[] = "";
-#endif
 
 size_t count_threads(void)
 {
-    return count_entries("/proc/self/task") - (access(sanitizer_thread, F_OK) == 0);
+    return count_entries("/proc/self/task") - (access(other_thread, F_OK) == 0);
 }
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

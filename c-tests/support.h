@@ -165,11 +165,18 @@ void expect_same(mcc_connection_t *connection, recorder_t *recorder, size_t size
 /* ---- this process ---- */
 
 size_t count_descriptors(void);
-/* Without a sanitizer's own. */
+/* Without a sanitizer's own, and without an emulator's. */
 size_t count_threads(void);
 size_t heap_in_use(void);
 /* How often something is done: `count` times, or a twentieth of that under tools that make everything slow (MCC_TEST_FEWER). */
 unsigned times(unsigned count);
+
+/* Whether this program is for another machine, and runs under an emulator of its processor (MCC_TEST_EMULATOR: how that is called). */
+bool is_emulated(void);
+/* For what the emulator does not do, or does itself. */
+void skip_under_emulation(const char *reason);
+/* Becomes another program of the tests, by its path and with arguments, the last one NULL. */
+void run_program_of_tests(const char *const *arguments);
 
 #define assert_status(actual, expected) assert_status_at((actual), (expected), #actual, __FILE__, __LINE__)
 void assert_status_at(mcc_status_t actual, mcc_status_t expected, const char *what, const char *file, int line);

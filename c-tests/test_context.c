@@ -654,7 +654,8 @@ static void a_thousand_contexts_leave_nothing_behind(void **state)
         make_and_free(round % 2);
     }
     assert_int_equal(count_descriptors(), descriptors);
-    assert_int_equal(count_threads(), threads);
+    /* The last one that was joined may be in the system's list for a moment. */
+    await_threads(threads);
     assert_in_range(heap_in_use(), 0, memory + 16384);
 }
 
@@ -834,6 +835,7 @@ static void signals_are_left_to_the_program(void **state)
         print_message("skipped: a thread's real mask is valgrind's\n");
         skip();
     }
+    skip_under_emulation("a thread's real mask is the emulator's");
     struct sigaction before[65];
     sigset_t mask_before;
     for (int number = 1; number < 65; number++) {

@@ -341,6 +341,7 @@ static void *make_deaf_context(void *argument)
 
 static void without_permission_for_netlink_connections_work_all_the_same(void **state)
 {
+    skip_under_emulation("qemu-user has no seccomp");
     fixture_t *fixture = *state;
     peer_t *peer = start_far_peer(fixture, "--tcp");
     mcc_context_t *context = NULL;

@@ -212,8 +212,7 @@ static void a_stored_context_goes_on_in_the_next_process_and_the_one_after(void 
         assert_true(process >= 0);
         if (process == 0) {
             alarm(60);
-            execl(program, program, "--later", port, file, (char *)NULL);
-            _exit(127);
+            run_program_of_tests((const char *const[]){program, "--later", port, file, NULL});
         }
         int status = -1;
         assert_int_equal(waitpid(process, &status, 0), process);

@@ -19,6 +19,8 @@ function(mcc_set_or_unset_environment name value)
     endif()
 endfunction()
 
+mcc_set_or_unset_environment(RUSTC "${MBED_CLOUD_CONNECTIVITY_RUSTC}")
+
 # Runs cargo's command (build or rustc) for one package of the workspace, and sets cargo_messages to what it did, as JSON. Errors:
 # cargo's own, shown as they are.
 function(mcc_cargo command)

@@ -7,7 +7,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyou
     -subj '/CN=server.invalid' 2>/dev/null
 other=()
 for name in libmbedtls.a libmbedx509.a libmbedcrypto.a; do
-    file=$("$CC" -print-file-name="$name")
+    file=$("$CC" ${LIBRARIES:+-B "$LIBRARIES"} -print-file-name="$name")
     [[ $file == */* ]] || fail "$name is missing: script/bootstrap installs libmbedtls-dev"
     other+=("$file")
 done
@@ -19,7 +19,7 @@ link_and_run() {
     shift
     "$CC" program.o "$@" "${libraries[@]}" -o "$name" || fail "$name does not link"
     local said
-    said=$("./$name" certificate.pem) || fail "$name: $said"
+    said=$("${emulator[@]}" "./$name" certificate.pem) || fail "$name: $said"
     expect_in "$name: the application runs its own" "application: Mbed TLS 2.28." "$said"
     expect_in "$name: the library answers" "library: " "$said"
 }

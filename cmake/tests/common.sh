@@ -5,6 +5,9 @@ export LC_ALL=C
 
 # Set by CMakeLists.txt beside this file.
 : "${SOURCE:?}" "${WORK:?}" "${ARCHIVE:?}" "${CC:?}" "${PREFIX:?}"
+# Where programs are for another machine.
+# shellcheck disable=SC2034
+read -r -a emulator <<<"${EMULATOR:-}"
 
 fail() {
     printf 'FAILED: %s\n' "$*" >&2

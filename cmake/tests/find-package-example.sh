@@ -4,7 +4,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 fresh_folder
 
 cp -r "$SOURCE/examples/keepalive-client" application
-"$CMAKE" -S application -B build -G "$GENERATOR" -D CMAKE_BUILD_TYPE=Release -D CMAKE_C_COMPILER="$CC" -D CMAKE_PREFIX_PATH="$PREFIX"
+"$CMAKE" -S application -B build -G "$GENERATOR" -D CMAKE_BUILD_TYPE=Release -D CMAKE_C_COMPILER="$CC" -D CMAKE_PREFIX_PATH="$PREFIX" \
+    ${TOOLCHAIN_FILE:+-D CMAKE_TOOLCHAIN_FILE="$TOOLCHAIN_FILE"}
 "$CMAKE" --build build
 program=$(find build -maxdepth 2 -type f -executable -name 'keepalive*client' | head -n 1)
 [[ -n $program ]] || fail "the example built no program keepalive-client"
@@ -13,11 +14,11 @@ expect_in "the package is the one that was installed" "$PREFIX" "$file_of_packag
 expect_equal "the program has none of the build tree's paths" "" "$(strings "$program" | grep -F "$BUILD/cargo" || true)"
 
 # What it finds out of the path is kept in a file and taken up from there, and a file that was damaged is one that is not there.
-coproc peer { exec "$BUILD/c-tests/coap_peer" --tcp; }
+coproc peer { exec "${PEERS:?}/coap_peer" --tcp; }
 read -r -t 15 listening port <&"${peer[0]}"
 expect_equal "the server is there" listening "$listening"
 run_adaptive() {
-    timeout 30 "$program" --adaptive=state --limit 1 "coap://127.0.0.1:$port" >output 2>&1 || fail "the client ended with $?: $(cat output)"
+    timeout 30 "${emulator[@]}" "$program" --adaptive=state --limit 1 "coap://127.0.0.1:$port" >output 2>&1 || fail "the client ended with $?: $(cat output)"
 }
 run_adaptive
 expect_in "the first run keeps what it found out" "kept what the path bears" "$(cat output)"

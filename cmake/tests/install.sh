@@ -27,7 +27,7 @@ expect_in "the settings tool runs" "keepalive" "$("$PREFIX/bin/mbed-cloud-connec
 options() { grep -oE -- '(^|[^-A-Za-z])--?[A-Za-z][-a-z]*' | sed -E 's/^[^-]//' | sort -u; }
 expect_equal "the settings tool's manual page has its options" "$("$PREFIX/bin/mbed-cloud-connectivity-settings" --help | sed -n 's/^  \(-.*\)/\1/p' | sed 's/  .*//' | options)" \
     "$(sed -n '/^[.]SH OPTIONS/,/^[.]SH EXIT/{ s/\\-/-/g; /^[.]B[IR] -/p; }' "$PREFIX/share/man/man1/mbed-cloud-connectivity-settings.1" | options)"
-expect_in "the network check runs" "mbed-netcheck" "$("$PREFIX/bin/mbed-netcheck" --version)"
+expect_in "the network check runs" "mbed-netcheck" "$("${emulator[@]}" "$PREFIX/bin/mbed-netcheck" --version)"
 for option in region endpoints host resolver cafile cert key timeout json verbose; do
     expect_in "the manual page has --$option" "\\-\\-$option" "$(<"$PREFIX/share/man/man1/mbed-netcheck.1")"
     expect_in "the completions have --$option" "--$option" "$(<"$PREFIX/share/bash-completion/completions/mbed-netcheck")"

@@ -5,7 +5,7 @@ fresh_folder
 
 target=()
 [[ -z $RUST_TARGET ]] || target=(--target "$RUST_TARGET")
-rustc=$(dirname "$CARGO")/rustc
+rustc=${RUSTC:-$(dirname "$CARGO")/rustc}
 [[ -x $rustc ]] || rustc=rustc
 touch empty.rs
 said=$("$rustc" "${target[@]}" --crate-type staticlib --print native-static-libs --out-dir . empty.rs 2>&1 |

@@ -2,6 +2,8 @@
 # A program found its way to the library through pkg-config alone, also after the package was moved.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 fresh_folder
+# Those are for the libraries of another target.
+unset PKG_CONFIG_LIBDIR PKG_CONFIG_SYSROOT_DIR
 
 cat >program.c <<'C'
 #include <mbed_cloud_connectivity.h>
@@ -18,7 +20,7 @@ for prefix in "$PREFIX" "$WORK/moved"; do
         [[ $mode == --static ]] || mode=
         read -r -a flags <<<"$(pkg-config ${mode:+"$mode"} --cflags --libs mbed-cloud-connectivity)"
         "$CC" -Wall -Wextra -Werror program.c "${flags[@]}" -o program
-        expect_equal "pkg-config $mode in $prefix" "$version 540" "$(./program)"
+        expect_equal "pkg-config $mode in $prefix" "$version 540" "$("${emulator[@]}" ./program)"
     done
 done
 # As small as it gets: what an application pays that uses no more than this.
