@@ -114,7 +114,7 @@ else()
 endif()
 
 set(arguments --package mbed-cloud-connectivity --lib --no-default-features)
-set(features "")
+set(features reserve)
 set(symbols "${PROJECT_SOURCE_DIR}/abi/symbols.txt")
 if(MCC_WITH_TLS)
     list(APPEND features tls)

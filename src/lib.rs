@@ -11,7 +11,7 @@
 //! | [`connection`] | the state machine; URI, backoff, order of addresses | no |
 //! | [`keepalive`] | when to ping, when a path is dead | no |
 //! | [`coap`] | messages, ping, framings, signals | no |
-//! | [`error`], [`log`], [`panic`], `lock`, `settings` | what all of them use | no |
+//! | [`error`], [`log`], [`panic`], `lock`, `memory`, `settings` | what all of them use | no |
 //!
 //! See `docs/architecture.md` for threads, ownership and errors.
 #![deny(unsafe_code)]
@@ -23,6 +23,7 @@ mod ffi;
 pub mod keepalive;
 mod lock;
 pub mod log;
+mod memory;
 pub mod net;
 #[cfg(feature = "netcheck")]
 pub mod netcheck;

@@ -1,6 +1,7 @@
 //! How one CoAP message is told from the next on each transport. Decoders take bytes in any split and hold one message at most.
 
-use super::message::{self, FormatError, HEADER_SIZE, Header, MAX_TOKEN_SIZE};
+use super::message::{self, FormatError, Header, MAX_TOKEN_SIZE};
+use crate::memory;
 
 /// How messages stand on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,13 +53,13 @@ pub fn check_outgoing(framing: Framing, message: &[u8]) -> Result<Header, Unsend
     Ok(header)
 }
 
-/// The bytes on the wire of a well-formed message. None if it has no header, or a token that it does not hold.
+/// The bytes on the wire of a well-formed message. None if it has no header, or a token that it does not hold, or if there is no memory.
 pub fn encode(framing: Framing, message: &[u8]) -> Option<Vec<u8>> {
     match framing {
-        Framing::Datagram | Framing::Record => Some(message.to_vec()),
+        Framing::Datagram | Framing::Record => memory::copied(message).ok(),
         Framing::LengthPrefix => {
             let length = u32::try_from(message.len()).ok()?;
-            Some([&length.to_be_bytes(), message].concat())
+            memory::joined(&[&length.to_be_bytes(), message]).ok()
         }
         Framing::Rfc8323 => {
             let &[first, code, _, _, ref rest @ ..] = message else { return None };
@@ -72,7 +73,7 @@ pub fn encode(framing: Framing, message: &[u8]) -> Option<Vec<u8>> {
                 269..65_805 => (14, u16::try_from(length - 269).ok()?.to_be_bytes().to_vec()),
                 _ => (15, u32::try_from(length - 65_805).ok()?.to_be_bytes().to_vec()),
             };
-            Some([&[nibble << 4 | token_length], &extension[..], &[code], token, content].concat())
+            memory::joined(&[&[nibble << 4 | token_length], &extension, &[code], token, content]).ok()
         }
     }
 }
@@ -86,9 +87,14 @@ pub enum Decoded {
     Oversize(u64),
 }
 
-/// The stream cannot be told apart into messages any more: the connection has to end.
+/// Why the connection has to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Broken;
+pub enum Undecodable {
+    /// The stream cannot be told apart into messages any more.
+    Broken,
+    /// There is no memory for a message.
+    NoMemory,
+}
 
 /// Tells messages apart.
 #[derive(Debug)]
@@ -120,22 +126,22 @@ impl Decoder {
     /// Takes bytes from the front of `input` up to the end of the next message. None: all are taken, and more are needed.
     ///
     /// `end_of_unit` says that `input` ends where a datagram or a record ends; streams pass over it.
-    pub fn decode(&mut self, input: &mut &[u8], end_of_unit: bool) -> Result<Option<Decoded>, Broken> {
+    pub fn decode(&mut self, input: &mut &[u8], end_of_unit: bool) -> Result<Option<Decoded>, Undecodable> {
         match self.framing {
-            Framing::Datagram | Framing::Record => Ok(self.decode_unit(std::mem::take(input), end_of_unit)),
+            Framing::Datagram | Framing::Record => self.decode_unit(std::mem::take(input), end_of_unit),
             Framing::LengthPrefix | Framing::Rfc8323 => self.decode_stream(input),
         }
     }
 
-    fn decode_unit(&mut self, input: &[u8], end_of_unit: bool) -> Option<Decoded> {
+    fn decode_unit(&mut self, input: &[u8], end_of_unit: bool) -> Result<Option<Decoded>, Undecodable> {
         let mut held = match std::mem::replace(&mut self.state, START) {
             DecoderState::Skip { size, .. } => {
                 let size = size + input.len() as u64;
                 if end_of_unit {
-                    return Some(Decoded::Oversize(size));
+                    return Ok(Some(Decoded::Oversize(size)));
                 }
                 self.state = DecoderState::Skip { size, left: 0 };
-                return None;
+                return Ok(None);
             }
             DecoderState::Body { bytes, .. } => bytes,
             DecoderState::Head { .. } => Vec::new(),
@@ -143,23 +149,23 @@ impl Decoder {
         let size = held.len() + input.len();
         if size > self.limit {
             if end_of_unit {
-                return Some(Decoded::Oversize(size as u64));
+                return Ok(Some(Decoded::Oversize(size as u64)));
             }
             self.state = DecoderState::Skip { size: size as u64, left: 0 };
-            return None;
+            return Ok(None);
         }
-        held.extend_from_slice(input);
+        memory::extend(&mut held, input).map_err(|_| Undecodable::NoMemory)?;
         // A record without content is no message (RFC 5246 section 6.2.1 allows it); a datagram without content is a malformed one.
         if end_of_unit && (size > 0 || self.framing == Framing::Datagram) {
-            return Some(Decoded::Message(held));
+            return Ok(Some(Decoded::Message(held)));
         }
         if size > 0 {
             self.state = DecoderState::Body { first: 0, size: 0, bytes: held };
         }
-        None
+        Ok(None)
     }
 
-    fn decode_stream(&mut self, input: &mut &[u8]) -> Result<Option<Decoded>, Broken> {
+    fn decode_stream(&mut self, input: &mut &[u8]) -> Result<Option<Decoded>, Undecodable> {
         loop {
             match &mut self.state {
                 DecoderState::Head { bytes, size } => {
@@ -176,7 +182,7 @@ impl Decoder {
                         let whole = if self.framing == Framing::Rfc8323 { *size as u64 + body } else { body };
                         self.state = if whole > self.limit as u64 {
                             if body > MAX_SKIPPED_SIZE {
-                                return Err(Broken);
+                                return Err(Undecodable::Broken);
                             }
                             DecoderState::Skip { size: whole, left: body }
                         } else {
@@ -186,14 +192,14 @@ impl Decoder {
                 }
                 DecoderState::Body { first, size, bytes } => {
                     let taken = (*size - bytes.len()).min(input.len());
-                    bytes.extend_from_slice(&input[..taken]);
+                    memory::extend(bytes, &input[..taken]).map_err(|_| Undecodable::NoMemory)?;
                     *input = &input[taken..];
                     if bytes.len() < *size {
                         return Ok(None);
                     }
                     let (first, bytes) = (*first, std::mem::take(bytes));
                     self.state = START;
-                    return Ok(Some(Decoded::Message(self.whole(first, bytes))));
+                    return Ok(Some(Decoded::Message(self.whole(first, bytes)?)));
                 }
                 DecoderState::Skip { size, left } => {
                     let taken = (*left).min(input.len() as u64);
@@ -211,17 +217,15 @@ impl Decoder {
     }
 
     /// The message in the format of RFC 7252.
-    fn whole(&mut self, first: u8, bytes: Vec<u8>) -> Vec<u8> {
+    fn whole(&mut self, first: u8, bytes: Vec<u8>) -> Result<Vec<u8>, Undecodable> {
         if self.framing != Framing::Rfc8323 {
-            return bytes;
+            return Ok(bytes);
         }
         const NON_CONFIRMABLE: u8 = 0x50;
         let [high, low] = self.next_message_id.to_be_bytes();
         self.next_message_id = self.next_message_id.wrapping_add(1);
-        let mut message = Vec::with_capacity(bytes.len() + HEADER_SIZE - 1);
-        message.extend([NON_CONFIRMABLE | first & 0x0f, bytes[0], high, low]);
-        message.extend_from_slice(&bytes[1..]);
-        message
+        memory::joined(&[&[NON_CONFIRMABLE | first & 0x0f, bytes[0], high, low], &bytes[1..]])
+            .map_err(|_| Undecodable::NoMemory)
     }
 }
 
@@ -238,13 +242,13 @@ fn head_size(framing: Framing, first: u8, known: usize) -> usize {
 }
 
 /// How many bytes come after the head.
-fn body_size(framing: Framing, head: &[u8]) -> Result<u64, Broken> {
+fn body_size(framing: Framing, head: &[u8]) -> Result<u64, Undecodable> {
     if framing == Framing::LengthPrefix {
         return Ok(number(head));
     }
     let token_length = u64::from(head[0] & 0x0f);
     if token_length > MAX_TOKEN_SIZE as u64 {
-        return Err(Broken);
+        return Err(Undecodable::Broken);
     }
     let content = match head[0] >> 4 {
         13 => 13 + number(&head[1..]),
@@ -361,11 +365,14 @@ mod tests {
     #[test]
     fn nonsense_breaks_the_stream() {
         let mut text = &b"HTTP/1.1 400 Bad Request\r\n"[..];
-        assert_eq!(Decoder::new(Framing::LengthPrefix, 65_535).decode(&mut text, false), Err(Broken));
+        assert_eq!(Decoder::new(Framing::LengthPrefix, 65_535).decode(&mut text, false), Err(Undecodable::Broken));
         let mut reserved_token_length = &[0x09, 0x45, 0, 0][..];
-        assert_eq!(Decoder::new(Framing::Rfc8323, 65_535).decode(&mut reserved_token_length, false), Err(Broken));
+        assert_eq!(
+            Decoder::new(Framing::Rfc8323, 65_535).decode(&mut reserved_token_length, false),
+            Err(Undecodable::Broken)
+        );
         let mut endless = &[0xf0, 0xff, 0xff, 0xff, 0xff, 1][..];
-        assert_eq!(Decoder::new(Framing::Rfc8323, 65_535).decode(&mut endless, false), Err(Broken));
+        assert_eq!(Decoder::new(Framing::Rfc8323, 65_535).decode(&mut endless, false), Err(Undecodable::Broken));
     }
 
     #[test]

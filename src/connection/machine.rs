@@ -5,13 +5,14 @@ use super::backoff::{self, Backoff};
 use super::endpoint::Host;
 use super::networks::{Network, Networks};
 use super::{Input, Link, Lookup, Output, Report, Settings, State, Statistics, Transport};
-use crate::coap::framing::{self, Decoded, Decoder, Framing};
+use crate::coap::framing::{self, Decoded, Decoder, Framing, Undecodable};
 use crate::coap::message::{self, Type};
 use crate::coap::ping::{self, RecentIds};
 use crate::coap::signal::{self, Signal};
 use crate::error::{Class, Failure, Status};
 use crate::keepalive::adaptive::Knowledge;
 use crate::keepalive::{Action, Evidence, Keepalive};
+use crate::memory;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -477,7 +478,14 @@ impl Connection {
         } else {
             return false;
         };
-        let frame = framing::encode(self.settings.framing, &message).unwrap_or_default();
+        let Some(frame) = framing::encode(self.settings.framing, &message) else {
+            // It was checked when it was taken.
+            match writing {
+                Writing::Message { ticket } => self.report_failed(ticket, memory::out_of_memory()),
+                Writing::Ping { .. } | Writing::Answer => self.fail_link(now, memory::out_of_memory()),
+            }
+            return true;
+        };
         if let Writing::Message { ticket } = writing {
             // Only the application's messages are bound by it: the library's own are shorter than any limit with a meaning.
             if frame.len() > self.frame_limit {
@@ -573,7 +581,10 @@ impl Connection {
                     self.statistics.oversize_dropped += 1;
                     self.outputs.push_back(Output::Report(Report::Dropped { size }));
                 }
-                Err(framing::Broken) => self.abort(now, Status::ProtocolViolation.into(), None),
+                Err(Undecodable::Broken) => self.abort(now, Status::ProtocolViolation.into(), None),
+                // As if the network had lost it.
+                Err(Undecodable::NoMemory) if self.settings.transport == Transport::Udp => return,
+                Err(Undecodable::NoMemory) => self.fail_link(now, memory::out_of_memory()),
             }
             if bytes.is_empty() {
                 return;

@@ -9,6 +9,7 @@ use crate::ffi::pointer::{self, Sized32, sized, write};
 use crate::ffi::status::mcc_status_t;
 use crate::ffi::{guard, status_of_result};
 use crate::keepalive::{Action, Answer, Evidence, Keepalive, Settings};
+use crate::memory;
 use crate::net::random;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -108,6 +109,7 @@ pub extern "C" fn mcc_keepalive_new(
             answer: if reliable { Answer::Within(timeout) } else { Answer::Retransmitted },
             adaptive: None,
         };
+        memory::spare().map_err(|failure| failure.status)?;
         let seed = if options.seed == 0 { random::seed() } else { options.seed };
         let state =
             State { keepalive: Keepalive::new(settings, seed), sent: RecentIds::default(), reliable, round_trip: None };

@@ -4,6 +4,9 @@
 #![allow(non_camel_case_types, unsafe_code)]
 
 /// cbindgen:ignore
+#[cfg(any(feature = "reserve", test))]
+mod allocator;
+/// cbindgen:ignore
 mod backtrace;
 /// cbindgen:ignore
 mod cancellation;
@@ -29,16 +32,19 @@ mod pointer;
 #[cfg(feature = "pal")]
 pub mod server_name;
 pub mod status;
+/// cbindgen:ignore
+mod thread;
 pub mod version;
 
 use crate::error::Status;
 use status::mcc_status_t;
 
-/// Runs the body of any exported function: a panic in it gives `on_panic`, no cancellation of the thread ends it, and what it logs
-/// reaches the host.
+/// Runs the body of any exported function: a panic in it gives `on_panic`, no cancellation of the thread ends it, what it logs reaches
+/// the host, and its threads are the C library's.
 fn guard<T>(on_panic: T, body: impl FnOnce() -> T) -> T {
     #[cfg(feature = "pal")]
     host::take_the_log();
+    crate::net::thread::start_by(thread::start);
     cancellation::held_off(|| crate::panic::guard(on_panic, body))
 }
 

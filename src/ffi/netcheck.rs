@@ -6,6 +6,7 @@ use crate::ffi::connection::{microseconds, milliseconds_of};
 use crate::ffi::pointer::{Sized32, array, bytes, sized, text};
 use crate::ffi::status::{mcc_error_class_t, mcc_status_t};
 use crate::ffi::status_of_result;
+use crate::memory;
 use crate::netcheck::endpoint::{self, Endpoint, Port, Transport};
 use crate::netcheck::finding::{Finding, Kind, Severity};
 use crate::netcheck::report::{EndpointReport, PortReport, Reach, Report};
@@ -488,6 +489,7 @@ pub extern "C" fn mcc_netcheck_run(
         };
         // SAFETY: what the struct points to is readable, as its description says.
         let options = unsafe { checked(&options) }?;
+        memory::spare().map_err(|failure| failure.status)?;
         let report = netcheck::run(&options, &mut |_| {}).map_err(|failure| failure.status)?;
         tell(&report, &|r#type, data| {
             let result = mcc_netcheck_result_t { r#type, data };

@@ -9,21 +9,20 @@ use super::interface::Surroundings;
 use super::reactor::{FIRST_OWN_TOKEN, Interest, Reactor, Readiness, Waker};
 use super::resolver;
 use super::socket::TcpOptions;
-use super::thread;
+use super::thread::{self, Thread};
 use super::watch::Watch;
 use crate::coap::framing::{self, Framing, Unsendable};
 use crate::connection::networks::Networks;
 use crate::connection::{self, Input, Lookup, Report, State, Statistics, Transport};
 use crate::error::{Failure, Status};
 use crate::lock::lock;
-use crate::{log, panic, tls};
+use crate::{log, memory, panic, tls};
 use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// What an application is told about a connection.
@@ -61,7 +60,7 @@ pub struct Context {
 
 #[derive(Debug)]
 enum Runner {
-    Thread(Mutex<Option<JoinHandle<()>>>),
+    Thread(Mutex<Option<Box<dyn Thread>>>),
     Caller(Mutex<Option<Box<EventLoop>>>),
 }
 
@@ -144,10 +143,11 @@ thread_local! {
 impl Context {
     /// A context; with a thread of its own it runs at once.
     pub fn new(own_thread: bool) -> Result<Arc<Self>, Failure> {
+        memory::spare()?;
         let reactor = Reactor::new()?;
         let inbox = Arc::new(Inbox { state: Mutex::default(), waker: reactor.waker() });
         let descriptor = (!own_thread).then(|| reactor.descriptor());
-        let event_loop = EventLoop::new(Environment::new(reactor, inbox.clone()));
+        let event_loop = EventLoop::new(Environment::new(reactor, inbox.clone())?);
         let runner = if own_thread {
             let inbox = inbox.clone();
             let run = move || panic::guard((), || event_loop.run(&inbox));
@@ -181,6 +181,7 @@ impl Context {
 
     /// A connection that begins with [`Connection::start`].
     pub fn connection(&self, settings: ConnectionSettings, sink: Sink) -> Result<Arc<Connection>, Failure> {
+        memory::spare()?;
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let core = &settings.core;
@@ -216,7 +217,7 @@ impl Context {
             Runner::Thread(_) if from_callback => {}
             Runner::Thread(thread) => {
                 if let Some(thread) = lock(thread).take() {
-                    let _ = thread.join();
+                    thread.join();
                 }
             }
             Runner::Caller(event_loop) => {
@@ -316,6 +317,8 @@ impl Connection {
             Unsendable::TooLarge => Status::MessageTooLarge,
             Unsendable::Malformed(_) | Unsendable::NoEmptyMessages => Status::InvalidMessage,
         })?;
+        memory::spare().map_err(|failure| failure.status)?;
+        let message = memory::copied(message).map_err(|failure| failure.status)?;
         // Held until the command is in the inbox, so that none comes after the one that closes.
         let mut state = lock(&self.shared.state);
         if state.closed {
@@ -329,7 +332,7 @@ impl Connection {
         }
         let number = state.last_ticket + 1;
         ticket(number);
-        let wake = self.inbox.put(Command::Send { id: self.id, ticket: number, message: message.to_vec() })?;
+        let wake = self.inbox.put(Command::Send { id: self.id, ticket: number, message })?;
         state.last_ticket = number;
         state.unreported.push_back(number);
         drop(state);
@@ -344,11 +347,13 @@ impl Connection {
         if lock(&self.shared.state).statistics.state != State::Ready {
             return Err(Status::NotConnected);
         }
+        memory::spare().map_err(|failure| failure.status)?;
         self.inbox.push(Command::Ping { id: self.id })
     }
 
     /// Changes the keepalive interval; none: off.
     pub fn set_keepalive(&self, interval: Option<Duration>) -> Result<(), Status> {
+        memory::spare().map_err(|failure| failure.status)?;
         self.inbox.push(Command::SetKeepalive { id: self.id, interval })
     }
 

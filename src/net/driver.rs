@@ -12,9 +12,9 @@ use crate::connection::networks::Network;
 use crate::connection::{Connection, Input, Link, Lookup, Output, Report, State, Transport};
 use crate::error::{Class, Failure, Status};
 use crate::keepalive::adaptive::Knowledge;
-use crate::log;
 use crate::tls;
 use crate::tls::time::Clock;
+use crate::{log, memory};
 use rustix::io::Errno;
 use std::io;
 use std::net::SocketAddr;
@@ -45,16 +45,16 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    pub(super) fn new(reactor: Reactor, inbox: Arc<Inbox>) -> Self {
-        Self {
+    pub(super) fn new(reactor: Reactor, inbox: Arc<Inbox>) -> Result<Self, Failure> {
+        Ok(Self {
             reactor,
             inbox,
             tokens: ById::default(),
             hungry: Vec::new(),
             next_token: 0,
-            incoming: vec![0; INCOMING_SIZE],
-            plain: vec![0; PLAIN_SIZE],
-        }
+            incoming: memory::zeroed(INCOMING_SIZE)?,
+            plain: memory::zeroed(PLAIN_SIZE)?,
+        })
     }
 }
 
@@ -349,6 +349,9 @@ impl Driver {
     }
 
     fn resolve(&mut self, environment: &Environment, lookup: Lookup, name: String, port: u16) {
+        if let Err(failure) = memory::spare() {
+            return self.core.handle(clock::now(), Input::NotResolved(lookup, failure));
+        }
         log::debug(format_args!("connection {}: looking up {name}", self.id));
         let wanted = Arc::new(AtomicBool::new(true));
         let waiting = LookupWaiting { wanted: wanted.clone(), inbox: environment.inbox.clone(), id: self.id, lookup };
@@ -358,10 +361,10 @@ impl Driver {
 
     fn connect(&mut self, environment: &mut Environment, link: Link, address: SocketAddr) {
         log::debug(format_args!("connection {}: connecting to {address}", self.id));
-        let socket = match self.settings.core.transport {
+        let socket = memory::spare().and_then(|()| match self.settings.core.transport {
             Transport::Tcp => Socket::connect_tcp(address, &self.settings.tcp),
             Transport::Udp => Socket::connect_udp(address),
-        };
+        });
         let token = environment.next_token;
         let registrar = environment.reactor.registrar();
         let registered =
@@ -407,7 +410,7 @@ impl Driver {
         let Some(config) = &self.settings.tls else {
             return self.core.handle(clock::now(), Input::Failed(link, Status::Internal.into()));
         };
-        match tls::Session::new(config, Clock::new(clock::seconds_since_1970())) {
+        match memory::spare().and_then(|()| tls::Session::new(config, Clock::new(clock::seconds_since_1970()))) {
             Ok(session) => {
                 io.stage = Stage::Securing(Box::new(session));
                 self.to_pump.push(link);
@@ -499,7 +502,10 @@ impl Driver {
                 Ok(Step::Answered) => self.core.handle(now, Input::Answered(link)),
                 Ok(Step::Secured { record_size }) => self.core.handle(now, Input::Secured(link, record_size)),
                 Ok(Step::Blocked) => {
-                    io.unread = environment.incoming[source.start..source.end].to_vec();
+                    match memory::copied(&environment.incoming[source.start..source.end]) {
+                        Ok(unread) => io.unread = unread,
+                        Err(failure) => io.write_failure = io.write_failure.or(Some(failure)),
+                    }
                     // One turn of reading is enough to find what the peer said before a write failed.
                     if let Some(failure) = io.write_failure {
                         self.core.handle(now, Input::Failed(link, failure));

@@ -2,14 +2,14 @@
 
 use super::process::Process;
 use super::reactor::{Reactor, Readiness, Registrar, Waker};
-use super::{clock, gate, thread};
+use super::thread::{self, Thread};
+use super::{clock, gate};
 use crate::error::Failure;
 use crate::lock::lock;
-use crate::{log, panic};
+use crate::{log, memory, panic};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Something to be done on the thread.
@@ -23,13 +23,14 @@ pub struct Notifier {
     /// By their times; the number tells those of the same time apart.
     timed: Mutex<BTreeMap<(Duration, u64), Job>>,
     ending: AtomicBool,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Mutex<Option<Box<dyn Thread>>>,
     process: Process,
 }
 
 impl Notifier {
     /// Starts the thread. `ready` is run on it for each descriptor that something happened to.
-    pub fn start(name: &str, ready: impl Fn(Readiness) + Send + 'static) -> Result<Arc<Self>, Failure> {
+    pub fn start(name: &'static str, ready: impl Fn(Readiness) + Send + 'static) -> Result<Arc<Self>, Failure> {
+        memory::spare()?;
         let reactor = Reactor::new()?;
         let notifier = Arc::new(Self {
             registrar: reactor.registrar().clone(),
@@ -143,7 +144,7 @@ impl Notifier {
 /// A thread that ends after the callback which runs on it.
 #[derive(Debug)]
 pub struct Leaving {
-    thread: JoinHandle<()>,
+    thread: Box<dyn Thread>,
     process: Process,
 }
 
@@ -156,7 +157,7 @@ impl Leaving {
     /// Waits until it has ended; not from a callback.
     pub fn wait(self) {
         if self.process.is_this() {
-            let _ = self.thread.join();
+            self.thread.join();
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::lock::lock;
 use crate::net::thread;
 use crate::panic;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How many checks run at once.
@@ -38,14 +38,14 @@ pub(super) fn do_all<T: Send + 'static>(
     let mut results: Vec<Option<T>> = std::iter::repeat_with(|| None).take(count).collect();
     let jobs = jobs.into_iter().enumerate().collect();
     let queue = Arc::new(Mutex::new(Queue { jobs, share: Duration::ZERO }));
-    let (sender, results_come) = mpsc::channel();
+    let finished = Arc::new(Finished { results: Mutex::default(), changed: Condvar::new() });
     {
         // Nothing begins before it is known how many threads share the jobs.
         let mut locked = lock(&queue);
         let mut threads = 0;
         while threads < count.min(MAX_THREADS) {
-            let (queue, sender) = (queue.clone(), sender.clone());
-            let work = move || work(&queue, deadline, &mut |index, result| drop(sender.send((index, result))));
+            let (queue, finished) = (queue.clone(), finished.clone());
+            let work = move || work(&queue, deadline, &mut |index, result| finished.add(index, result));
             if thread::spawn("mcc-netcheck", work).is_err() {
                 break;
             }
@@ -63,17 +63,40 @@ pub(super) fn do_all<T: Send + 'static>(
             return results;
         }
     }
-    drop(sender);
     let end = deadline + GRACE;
     for _ in 0..count {
-        let Ok((index, result)) = results_come.recv_timeout(end.saturating_duration_since(Instant::now())) else {
-            break;
-        };
+        let Some((index, result)) = finished.next(end) else { break };
         results[index] = result;
         done(index);
     }
     lock(&queue).jobs.clear();
     results
+}
+
+/// The results that have come and were not looked at. Not a channel of Rust's library: it ends the process where there is no memory.
+struct Finished<T> {
+    results: Mutex<VecDeque<(usize, Option<T>)>>,
+    changed: Condvar,
+}
+
+impl<T> Finished<T> {
+    fn add(&self, index: usize, result: Option<T>) {
+        lock(&self.results).push_back((index, result));
+        self.changed.notify_one();
+    }
+
+    /// The next one, unless none comes until then.
+    fn next(&self, until: Instant) -> Option<(usize, Option<T>)> {
+        let mut results = lock(&self.results);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match results.pop_front() {
+                None if left.is_zero() => return None,
+                None => results = self.changed.wait_timeout(results, left).unwrap_or_else(PoisonError::into_inner).0,
+                result => return result,
+            }
+        }
+    }
 }
 
 fn work<T>(queue: &Mutex<Queue<T>>, deadline: Instant, done: &mut dyn FnMut(usize, Option<T>)) {

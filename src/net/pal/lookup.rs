@@ -2,6 +2,7 @@
 
 use super::{RUNNING, Refusal, lock, running};
 use crate::error::Failure;
+use crate::memory;
 use crate::net::gate::Gate;
 use crate::net::notifier::Notifier;
 use crate::net::resolver::{self, Waiting};
@@ -31,6 +32,7 @@ struct Asking {
 /// Looks a name up on a thread of its own. `number` is told the lookup's number, which is not 0, before the answer can come.
 pub fn begin(name: String, number: impl FnOnce(usize), answer: Answer) -> Result<(), Refusal> {
     let notifier = Arc::downgrade(&running()?);
+    memory::spare()?;
     let gate = Arc::new(Gate::new());
     let place = Place::take(&gate);
     number(place.0);

@@ -4,6 +4,7 @@
 //! error. What epoll says beyond that is kept from the application.
 
 use super::{Refusal, errno_of, lock, running};
+use crate::memory;
 use crate::net::gate::Gate;
 use crate::net::notifier::Notifier;
 use crate::net::reactor::{Interest, Readiness};
@@ -66,6 +67,7 @@ pub fn open(family: Family, kind: Kind, callback: Callback) -> Result<RawFd, Ref
     // A stream is watched once it connects or listens: before that epoll tells of what is no condition.
     let interest = (kind == Kind::Datagram).then_some(Interest::Read);
     let notifier = running()?;
+    memory::spare()?;
     AsynchronousSocket::publish(Socket::open(family, kind)?, kind, callback, &notifier, interest)
 }
 
@@ -127,6 +129,8 @@ impl AsynchronousSocket {
         let index = index as usize;
         let mut sockets = write(&SOCKETS);
         if sockets.len() <= index {
+            let more = index + 1 - sockets.len();
+            memory::refusable(|| sockets.try_reserve(more)).map_err(|_| memory::out_of_memory())?;
             sockets.resize_with(index + 1, || None);
         }
         let stale = sockets[index].replace(new.clone());
@@ -234,6 +238,7 @@ impl AsynchronousSocket {
     /// Takes a connection that waits. The new socket has a callback of its own.
     pub fn accept(&self, callback: Callback) -> Result<(RawFd, Option<SocketAddr>), Refusal> {
         let notifier = running()?;
+        memory::spare()?;
         let (accepted, address) = self.with(Socket::accept)?;
         // Not for writing yet: that there is room would wake the thread at once, and have it find what comes just then twice.
         let number = Self::publish(accepted, Kind::Stream, callback, &notifier, Some(Interest::Read))?;

@@ -1,12 +1,12 @@
 //! Tells when an interface becomes usable, or stops being so.
 
 use super::{NETWORK_TOKEN, RUNNING, Refusal, lock};
-use crate::log;
 use crate::net::gate::Gate;
 use crate::net::interface::{self, Interface, Reach};
 use crate::net::notifier::Notifier;
 use crate::net::reactor::Interest;
 use crate::net::watch::Watch;
+use crate::{log, memory};
 use std::sync::{Arc, Mutex};
 
 /// Takes whether the interface is connected now. It runs on the layer's thread.
@@ -50,6 +50,7 @@ pub fn subscribe<Error: From<Refusal>>(
     let mut subscriptions = lock(&SUBSCRIPTIONS);
     let interface = interface()?;
     let notifier = running.as_ref().filter(|running| running.is_of_this_process()).ok_or(Refusal::NotStarted)?;
+    memory::spare().map_err(Refusal::from)?;
     let (watch, reach) = watched(notifier, subscriptions.watch.as_ref(), interface.as_deref())?;
     subscriptions.watch = Some(watch);
     // In one step: of two threads that do this at once, one takes the other's place.

@@ -5,11 +5,17 @@
 mod configuration;
 mod session;
 
+use crate::memory;
 use mbed_cloud_connectivity_mbedtls::{Error, ErrorKind, VerifyFlags};
 
 pub use configuration::Configuration;
 pub use mbed_cloud_connectivity_mbedtls::config::TransportKind;
 pub use session::{Channel, Environment, Progress, Session};
+
+/// Whether a configuration or session may be made, or a session begin.
+pub fn spare() -> Result<(), Refusal> {
+    memory::spare().map_err(|_| Refusal::Memory)
+}
 
 /// Why a call did not do what it was called for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -130,6 +130,7 @@ impl Session {
         server_time: &mut dyn FnMut(u64),
     ) -> Result<Option<(Strength, i64)>, Refusal> {
         if state.active.is_none() {
+            super::spare()?;
             let basis = self.configuration.basis()?;
             if let Some(context) = self.kept_context(&basis, skip_resume) {
                 log::info(format_args!("DTLS goes on with a kept session, without a handshake"));

@@ -14,7 +14,7 @@ use crate::ffi::pointer;
 use crate::lock::lock;
 use crate::net::gate::Gate;
 use crate::net::socket::Kind;
-use crate::tls::pal::{Configuration, TransportKind};
+use crate::tls::pal::{self as tls, Configuration, TransportKind};
 
 use std::collections::BTreeMap;
 use std::ffi::{c_uchar, c_void};
@@ -111,6 +111,7 @@ pub extern "C" fn pal_initTLSConfiguration(
             DTLS => TransportKind::Datagram,
             _ => return Err(PAL_ERR_INVALID_ARGUMENT),
         };
+        tls::spare()?;
         let held = Held {
             configuration: Arc::new(Configuration::new(kind)),
             socket: Mutex::default(),

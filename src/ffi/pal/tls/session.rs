@@ -16,7 +16,7 @@ use crate::ffi::pointer;
 use crate::lock::lock;
 use crate::net::gate::Gate;
 use crate::net::pal;
-use crate::tls::pal::{Channel, Refusal, Session};
+use crate::tls::pal::{self as tls, Channel, Refusal, Session};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -138,6 +138,7 @@ pub extern "C" fn pal_initTLS(
         if palTLSHandle.is_null() {
             return Err(PAL_ERR_INVALID_ARGUMENT);
         }
+        tls::spare()?;
         let held = configuration::hold(palTLSConf)?;
         let visible = Arc::new(Visible { retry_handshake: AtomicBool::new(false), server_time: AtomicU64::new(0) });
         let handle = Arc::as_ptr(&visible).expose_provenance();
