@@ -178,8 +178,10 @@ static void start_use(sweep_t *sweep, running_t *running, uint64_t number)
     (void)snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
     char program[] = "/proc/self/exe", option[] = "--use";
     char *arguments[] = {program, option, (char *)(uintptr_t)sweep->name, port, blocks, (char *)(uintptr_t)sweep->what, digits, NULL};
-    extern char **environ;
-    assert_int_equal(posix_spawn(&running->process, program, &actions, NULL, arguments, environ), 0);
+    /* Else what a thread leaves behind depends on which of them had ended before. */
+    char tunables[] = "GLIBC_TUNABLES=glibc.pthread.stack_cache_size=0";
+    char *environment[] = {tunables, NULL};
+    assert_int_equal(posix_spawn(&running->process, program, &actions, NULL, arguments, environment), 0);
     posix_spawn_file_actions_destroy(&actions);
     close(output[1]);
     running->output = output[0];

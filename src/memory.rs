@@ -37,6 +37,11 @@ pub(crate) fn spare() -> Result<(), Failure> {
     if in_use > RESERVE_SIZE / 2 {
         return Err(out_of_memory());
     }
+    ample()
+}
+
+/// Whether there is memory at this moment.
+pub(crate) fn ample() -> Result<(), Failure> {
     let mut probe: Vec<u8> = Vec::new();
     extended(&mut probe, ENOUGH)?;
     // Else the compiler finds that nobody uses it, and asks for none.

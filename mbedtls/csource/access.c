@@ -7,9 +7,28 @@
 #include "psa_crypto_invasive.h"
 #include "psa_crypto_random_impl.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "bindings.h"
+
+static _Thread_local int refused;
+
+void *mbed_cloud_connectivity_calloc(size_t count, size_t size)
+{
+    void *block = calloc(count, size);
+    if (block == NULL && count != 0 && size != 0) {
+        refused = 1;
+    }
+    return block;
+}
+
+int mbed_cloud_connectivity_take_refusal(void)
+{
+    int was_refused = refused;
+    refused = 0;
+    return was_refused;
+}
 
 void mbed_cloud_connectivity_set_versions(mbedtls_ssl_config *config, int minimum, int maximum)
 {

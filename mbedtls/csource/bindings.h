@@ -32,6 +32,9 @@ typedef struct {
 extern const mbed_cloud_connectivity_layout mbed_cloud_connectivity_layouts[];
 extern const size_t mbed_cloud_connectivity_layouts_count;
 
+/* Whether the library was refused memory on this thread since this was asked last. */
+int mbed_cloud_connectivity_take_refusal(void);
+
 /* Protocol versions by their wire numbers (0x0303, 0x0304): the library's own setters are inline. */
 void mbed_cloud_connectivity_set_versions(mbedtls_ssl_config *config, int minimum, int maximum);
 int mbed_cloud_connectivity_version(const mbedtls_ssl_context *ssl);

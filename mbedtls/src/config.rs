@@ -267,8 +267,10 @@ impl ClientConfigBuilder {
         {
             return Err(Error::BAD_INPUT);
         }
-        if self.identity.as_ref().is_some_and(|(chain, key)| !key.matches(chain)) {
-            return Err(Error::new(raw::MBEDTLS_ERR_PK_TYPE_MISMATCH));
+        if let Some((chain, key)) = &self.identity {
+            if !key.matches(chain)? {
+                return Err(Error::new(raw::MBEDTLS_ERR_PK_TYPE_MISMATCH));
+            }
         }
         let fingerprint = self.fingerprint()?;
         let mut config = ClientConfig {

@@ -85,9 +85,23 @@ impl Error {
         self.code
     }
 
-    /// `Ok` for zero and above.
-    pub(crate) const fn check(code: c_int) -> Result<(), Self> {
+    /// `Ok` for zero and above. To be called behind each call of the library that can fail, on the same thread.
+    pub(crate) fn check(code: c_int) -> Result<(), Self> {
+        let code = Self::unless_refused(code);
         if code < 0 { Err(Self { code }) } else { Ok(()) }
+    }
+
+    /// The number of a call that has just failed, or if it was refused memory, which many functions report as something else, that.
+    pub(crate) fn unless_refused(code: c_int) -> c_int {
+        // SAFETY: reads and clears a variable of this thread.
+        let refused = unsafe { raw::mbed_cloud_connectivity_take_refusal() } != 0;
+        if refused && code != 0 { raw::MBEDTLS_ERR_SSL_ALLOC_FAILED } else { code }
+    }
+
+    /// What was refused before is not the next call's.
+    pub(crate) fn forget_refusals() {
+        // SAFETY: as above.
+        unsafe { raw::mbed_cloud_connectivity_take_refusal() };
     }
 
     /// PSA's numbers overlap with the library's own, so they are translated.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::Arc;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::x509::{CertificateChain, Input, allocate, release};
 use crate::{RANDOM, initialise, raw};
 
@@ -31,6 +31,7 @@ impl PrivateKey {
             Input::read(bytes, "PRIVATE KEY").map_err(|_| Error::new(raw::MBEDTLS_ERR_PK_KEY_INVALID_FORMAT))?;
         let key = Self { context: allocate(raw::mbedtls_pk_init) };
         let (password, size) = password.map_or((null(), 0), |password| (password.as_ptr(), password.len()));
+        Error::forget_refusals();
         // SAFETY: the context is initialised; each pointer goes with its length, the input terminated where it is
         // PEM; the random function takes a null state.
         let code = unsafe {
@@ -49,12 +50,17 @@ impl PrivateKey {
     }
 
     /// Whether this is the key of the chain's first certificate.
-    pub fn matches(&self, chain: &CertificateChain) -> bool {
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn matches(&self, chain: &CertificateChain) -> Result<bool, Error> {
+        Error::forget_refusals();
         // SAFETY: both were parsed and live during the call, which only reads them but for RSA's guarded values.
         let code = unsafe {
             raw::mbedtls_pk_check_pair(&raw const (*chain.as_ptr()).pk, self.context.as_ptr(), RANDOM, null_mut())
         };
-        code == 0
+        let code = Error::unless_refused(code);
+        if Error::new(code).kind() == ErrorKind::AllocationFailed { Err(Error::new(code)) } else { Ok(code == 0) }
     }
 
     pub(crate) fn as_ptr(&self) -> *mut raw::mbedtls_pk_context {

@@ -1093,6 +1093,7 @@ impl Session {
             error: None,
             panic: None,
         };
+        Error::forget_refusals();
         // SAFETY: the carrier outlives the run, and the pointer to it is taken back before it goes; the callbacks
         // never unwind, nor does `run`, which only calls C.
         let code = unsafe {
@@ -1103,6 +1104,17 @@ impl Session {
         };
         let Carrier { blocked, end_of_stream, error, panic, .. } = carrier;
         self.transport_error = error;
+        let code = match code {
+            0.. => code,
+            // What the peer or the transport says, and no failure of the library.
+            raw::MBEDTLS_ERR_SSL_WANT_READ
+            | raw::MBEDTLS_ERR_SSL_WANT_WRITE
+            | raw::MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET
+            | raw::MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY
+            | raw::MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE => code,
+            _ if self.transport_error.is_some() => code,
+            _ => Error::unless_refused(code),
+        };
         // SAFETY: the library has returned, so nothing else uses the judge.
         let panic = panic.or_else(|| unsafe { self.judge.as_mut() }.panic.take());
         if let Some(panic) = panic {

@@ -145,10 +145,11 @@ impl CertificateChain {
         let mut expected = 0;
         for part in parts {
             let input = Input::read(part.as_ref(), "CERTIFICATE")?;
+            Error::forget_refusals();
             // SAFETY: the chain is initialised, and pointer and length describe the input, terminated where it is PEM.
             let code = unsafe { raw::mbedtls_x509_crt_parse(chain.first.as_ptr(), input.as_ptr(), input.len()) };
-            Error::check(code)?;
             // A positive code counts certificates that failed.
+            Error::check(code)?;
             if code > 0 {
                 return Err(Error::new(raw::MBEDTLS_ERR_X509_INVALID_FORMAT));
             }
@@ -236,6 +237,7 @@ impl RevocationList {
         initialise()?;
         let input = Input::read(bytes, "X509 CRL")?;
         let mut list = Self { first: allocate(raw::mbedtls_x509_crl_init), lists: Vec::new() };
+        Error::forget_refusals();
         // SAFETY: the list is initialised, and pointer and length describe the input, terminated where it is PEM.
         let code = unsafe { raw::mbedtls_x509_crl_parse(list.first.as_ptr(), input.as_ptr(), input.len()) };
         Error::check(code)?;

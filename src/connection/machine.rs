@@ -445,6 +445,9 @@ impl Connection {
         };
         match refused {
             Some(status) => self.report_failed(ticket, status.into()),
+            None if memory::refusable(|| self.queue.try_reserve(1)).is_err() => {
+                self.report_failed(ticket, memory::out_of_memory());
+            }
             None => self.queue.push_back((ticket, message)),
         }
     }

@@ -259,11 +259,9 @@ mod tests {
         assert!(
             matches!(memory::refusable(|| RESERVE.serve(layout(8, 8), nothing)), Served::System(block) if block.is_null())
         );
-        let mut there = 0u8;
-        let after_a_wait = || &raw mut there;
-        assert!(
-            matches!(RESERVE.serve(layout(5000, 8), after_a_wait), Served::System(block) if block == &raw mut there)
-        );
+        let there = UnsafeCell::new(0u8);
+        let after_a_wait = || there.get();
+        assert!(matches!(RESERVE.serve(layout(5000, 8), after_a_wait), Served::System(block) if block == there.get()));
         let Served::Reserve(block) = RESERVE.serve(layout(60, 8), nothing) else { panic!("not served") };
         // SAFETY: a block of the reserve is one of the allocator's, as large as asked for.
         unsafe {

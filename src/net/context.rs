@@ -4,7 +4,6 @@
 
 use super::clock;
 use super::driver::{Driver, Environment};
-use super::id::ById;
 use super::interface::Surroundings;
 use super::reactor::{FIRST_OWN_TOKEN, Interest, Reactor, Readiness, Waker};
 use super::resolver;
@@ -18,7 +17,7 @@ use crate::error::{Failure, Status};
 use crate::lock::lock;
 use crate::{log, memory, panic, tls};
 use std::cell::Cell;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -91,7 +90,7 @@ pub(super) enum Command {
 
 pub(super) struct Opening {
     id: u64,
-    driver: Driver,
+    driver: Box<Driver>,
 }
 
 impl std::fmt::Debug for Opening {
@@ -115,6 +114,10 @@ impl Inbox {
         let mut state = lock(&self.state);
         if state.ended {
             return Err(Status::InvalidHandle);
+        }
+        // What ends something is waited for; what begins something can be refused.
+        if !matches!(command, Command::Close { .. } | Command::Stop | Command::Resolved { .. }) {
+            memory::refusable(|| state.commands.try_reserve(1)).map_err(|_| Status::OutOfMemory)?;
         }
         state.commands.push_back(command);
         // From a callback it need not be woken: it looks here before it sleeps.
@@ -192,7 +195,7 @@ impl Context {
             reliable: core.transport == Transport::Tcp,
             state: Mutex::default(),
         });
-        let driver = Driver::new(id, settings, sink, shared.clone());
+        let driver = Box::new(Driver::new(id, settings, sink, shared.clone()));
         let opening = Mutex::new(Some(Box::new(Opening { id, driver })));
         Ok(Arc::new(Connection { id, inbox: self.inbox.clone(), shared, opening }))
     }
@@ -398,7 +401,8 @@ const NETWORK_RETRY: Duration = Duration::from_secs(1);
 /// The loop.
 struct EventLoop {
     environment: Environment,
-    drivers: ById<Driver>,
+    /// Each in a block of its own, and no table that would have to grow as a whole: there may be no memory for that.
+    drivers: BTreeMap<u64, Box<Driver>>,
     deadlines: BTreeSet<(Duration, u64)>,
     ready: Vec<Readiness>,
     stopped: bool,
@@ -419,7 +423,7 @@ impl EventLoop {
     fn new(environment: Environment) -> Self {
         Self {
             environment,
-            drivers: ById::default(),
+            drivers: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             ready: Vec::new(),
             stopped: false,

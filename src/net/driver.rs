@@ -2,7 +2,6 @@
 
 use super::clock;
 use super::context::{Command, ConnectionSettings, ConnectionShared, Event, Inbox, Sink};
-use super::id::ById;
 use super::interface::Surroundings;
 use super::random;
 use super::reactor::{Interest, Reactor, Readiness};
@@ -16,6 +15,7 @@ use crate::tls;
 use crate::tls::time::Clock;
 use crate::{log, memory};
 use rustix::io::Errno;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(super) struct Environment {
     pub(super) reactor: Reactor,
     pub(super) inbox: Arc<Inbox>,
     /// Which socket of which connection a token of the reactor means.
-    pub(super) tokens: ById<(u64, Link)>,
+    pub(super) tokens: BTreeMap<u64, (u64, Link)>,
     /// The tokens of sockets that have more to read and let others go first, each once.
     pub(super) hungry: Vec<u64>,
     next_token: u64,
@@ -49,7 +49,7 @@ impl Environment {
         Ok(Self {
             reactor,
             inbox,
-            tokens: ById::default(),
+            tokens: BTreeMap::new(),
             hungry: Vec::new(),
             next_token: 0,
             incoming: memory::zeroed(INCOMING_SIZE)?,

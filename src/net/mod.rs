@@ -9,7 +9,6 @@ pub mod descriptor;
 pub mod driver;
 #[cfg(feature = "pal")]
 pub mod gate;
-mod id;
 pub mod interface;
 #[cfg(feature = "pal")]
 pub mod notifier;

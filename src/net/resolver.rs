@@ -4,6 +4,7 @@ use super::clock;
 use super::process::Process;
 use super::thread;
 use crate::error::{Failure, Status};
+use crate::memory;
 use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
 use nix::libc::AI_NUMERICHOST;
 use rustix::io::Errno;
@@ -202,7 +203,10 @@ impl Lookup {
 
 /// Looks a name up on this thread, for as long as the system's resolver takes.
 pub fn look_up_now(name: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
-    ask(name, port, 0).map_err(|error| no_descriptor().unwrap_or(failure(&error)))
+    // Not even begun without memory: the C library's lookup may end the process then (glibc 2.36 does).
+    memory::ample()?;
+    ask(name, port, 0)
+        .map_err(|error| no_descriptor().or_else(|| memory::ample().err()).unwrap_or_else(|| failure(&error)))
 }
 
 fn ask(name: &str, port: u16, flags: i32) -> Result<Vec<SocketAddr>, LookupError> {

@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_job_that_hangs_or_panics_takes_no_result_from_others() {
-        let (end, hangs) = mpsc::channel::<()>();
+        let (end, hangs) = std::sync::mpsc::channel::<()>();
         let jobs = vec![
             job(move |_| hangs.recv().unwrap_or_default()),
             job(|_| panic!("deliberate")),

@@ -117,7 +117,7 @@ impl Config {
             (Some(certificate), Some(key)) => {
                 let chain = CertificateChain::parse(certificate).map_err(as_status(Status::CertificateInvalid))?;
                 let key = PrivateKey::parse(key, options.key_password).map_err(as_status(Status::KeyInvalid))?;
-                if !key.matches(&chain) {
+                if !key.matches(&chain).map_err(as_status(Status::KeyMismatch))? {
                     return Err(Status::KeyMismatch.into());
                 }
                 builder = builder.identity(chain, key);
