@@ -11,7 +11,7 @@
 //! | [`connection`] | the state machine; URI, backoff, order of addresses | no |
 //! | [`keepalive`] | when to ping, when a path is dead | no |
 //! | [`coap`] | messages, ping, framings, signals | no |
-//! | [`error`], [`log`], [`panic`], `lock`, `memory`, `settings` | what all of them use | no |
+//! | [`error`], [`log`], [`panic`], `lock`, `memory`, `numbered`, `settings` | what all of them use | no |
 //!
 //! See `docs/architecture.md` for threads, ownership and errors.
 #![deny(unsafe_code)]
@@ -27,6 +27,7 @@ mod memory;
 pub mod net;
 #[cfg(feature = "netcheck")]
 pub mod netcheck;
+mod numbered;
 pub mod panic;
 mod settings;
 #[cfg(feature = "tls")]

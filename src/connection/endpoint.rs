@@ -50,11 +50,17 @@ impl fmt::Display for Host {
     }
 }
 
+/// What stands before and behind the first `mark`, which is ASCII. The standard library's search for strings is of several kilobytes.
+fn split_at<'a>(text: &'a str, mark: &str) -> Option<(&'a str, &'a str)> {
+    let at = text.as_bytes().windows(mark.len()).position(|window| window == mark.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + mark.len()..)?))
+}
+
 impl Endpoint {
     /// Reads a URI such as `coaps://lwm2m.example.com:5684`. `default_port` counts where the URI has none, before the scheme's own.
     pub fn parse(uri: &[u8], default_port: Option<u16>) -> Result<Self, Status> {
         let uri = std::str::from_utf8(uri).map_err(|_| Status::UriSyntax)?;
-        let (scheme, rest) = uri.split_once("://").ok_or(Status::UriSyntax)?;
+        let (scheme, rest) = split_at(uri, "://").ok_or(Status::UriSyntax)?;
         let (secure, rfc8323) = match scheme.to_ascii_lowercase().as_str() {
             "coap" => (false, false),
             "coaps" => (true, false),
@@ -76,7 +82,7 @@ impl Endpoint {
                     None => return Err(Status::UriSyntax),
                 };
                 // RFC 6874: in a URI the percent sign before a zone is itself percent-encoded.
-                (parse_ipv6(address, address.split_once("%25").or_else(|| address.split_once('%')))?, port)
+                (parse_ipv6(address, split_at(address, "%25").or_else(|| address.split_once('%')))?, port)
             }
             None => {
                 let (host, port) = match authority.split_once(':') {

@@ -369,6 +369,9 @@ pub extern "C" fn mcc_connection_open(
         let uri = unsafe { text(options.uri) }.ok_or(Status::NullPointer)?;
         let endpoint = Endpoint::parse(uri.to_bytes(), crate::settings::CUSTOM_URI_PORT)?;
         let transport = transport(&options, &endpoint)?;
+        if endpoint.secure && cfg!(not(feature = "tls")) {
+            return Err(Status::Unsupported);
+        }
         let tls = match (endpoint.secure, options.tls.is_null()) {
             (true, false) => Some(tls_config(options.tls, &endpoint, transport)?),
             (true, true) => return Err(Status::TrustMissing),
@@ -379,7 +382,7 @@ pub extern "C" fn mcc_connection_open(
         let core = core_settings(&options, endpoint, transport)?;
         let settings = ConnectionSettings { core, tls, tcp: tcp_options(&options)? };
 
-        let handle = CONNECTIONS.reserve();
+        let handle = CONNECTIONS.reserve()?;
         let sink = sink(callback, options.argument, handle);
         let connection = context.connection(settings, sink).map_err(|failure| failure.status)?;
         context.unless_refused(|| {

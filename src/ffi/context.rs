@@ -54,8 +54,8 @@ pub extern "C" fn mcc_context_new(options: *const mcc_context_options_t, out: *m
         if options.own_thread > 1 {
             return Err(Status::InvalidArgument);
         }
+        let handle = CONTEXTS.reserve()?;
         let context = Context::new(options.own_thread == 1).map_err(|failure| failure.status)?;
-        let handle = CONTEXTS.reserve();
         CONTEXTS.insert(handle, context);
         // SAFETY: not null, and the caller gives room for a pointer.
         unsafe { write(out, handle.pointer()) }

@@ -3,9 +3,11 @@
 //! A handle that was closed, belongs to another kind, or is any other pointer of the program is found out by looking it up.
 
 use crate::error::Status;
+use crate::lock::lock;
+use crate::numbered::Numbered;
 use std::marker::PhantomData;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock};
 
 /// The low three bits tell the kind; all kinds are odd, so that no aligned pointer is ever taken for a handle.
 const KIND_BITS: u32 = 3;
@@ -15,8 +17,7 @@ static NEXT: AtomicUsize = AtomicUsize::new(1);
 /// All living objects of one kind. `Opaque` is the type that C sees behind the pointer.
 pub(super) struct Registry<Opaque, Object> {
     kind: usize,
-    /// By their numbers. A new one is the highest but after 2^29 others, so that it goes to the end.
-    objects: RwLock<Vec<(usize, Object)>>,
+    objects: Mutex<Numbered<Object>>,
     opaque: PhantomData<fn() -> Opaque>,
 }
 
@@ -24,58 +25,51 @@ impl<Opaque, Object: Clone> Registry<Opaque, Object> {
     /// `kind` is odd and below 8.
     pub(super) const fn new(kind: usize) -> Self {
         assert!(kind % 2 == 1 && kind < 1 << KIND_BITS);
-        Self { kind, objects: RwLock::new(Vec::new()), opaque: PhantomData }
+        Self { kind, objects: Mutex::new(Numbered::new()), opaque: PhantomData }
     }
 
-    /// A handle that no living object has.
-    pub(super) fn reserve(&self) -> Handle<Opaque> {
+    /// A handle that no living object has, and room for the object. Errors: no memory.
+    pub(super) fn reserve(&self) -> Result<Handle<Opaque>, Status> {
+        let mut objects = lock(&self.objects);
+        objects.make_room().map_err(|failure| failure.status)?;
         loop {
             let number = (NEXT.fetch_add(1, Ordering::Relaxed) << KIND_BITS) | self.kind;
-            let taken = place(&self.objects.read().unwrap_or_else(PoisonError::into_inner), number).is_ok();
+            let taken = objects.get(number as u64).is_some();
             if !taken && number >> KIND_BITS != 0 {
-                return Handle { number, opaque: PhantomData };
+                return Ok(Handle { number, opaque: PhantomData });
             }
         }
     }
 
     pub(super) fn insert(&self, handle: Handle<Opaque>, object: Object) {
-        let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
-        let (Ok(at) | Err(at)) = place(&objects, handle.number);
-        objects.insert(at, (handle.number, object));
+        lock(&self.objects).insert(handle.number as u64, object);
     }
 
     pub(super) fn get(&self, pointer: *const Opaque) -> Result<Object, Status> {
         if pointer.is_null() {
             return Err(Status::NullPointer);
         }
-        let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
-        let at = place(&objects, pointer.addr()).map_err(|_| Status::InvalidHandle)?;
-        Ok(objects[at].1.clone())
+        lock(&self.objects).get(pointer.addr() as u64).cloned().ok_or(Status::InvalidHandle)
     }
 
     pub(super) fn remove(&self, pointer: *const Opaque) -> Result<Object, Status> {
         if pointer.is_null() {
             return Err(Status::NullPointer);
         }
-        let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
-        let at = place(&objects, pointer.addr()).map_err(|_| Status::InvalidHandle)?;
-        Ok(objects.remove(at).1)
+        lock(&self.objects).remove(pointer.addr() as u64).ok_or(Status::InvalidHandle)
     }
 
     /// Removes every object that `gone` says is gone.
     pub(super) fn remove_where(&self, gone: impl Fn(&Object) -> bool) {
-        let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
-        let (removed, kept) = std::mem::take(&mut *objects).into_iter().partition(|(_, object)| gone(object));
-        *objects = kept;
-        drop(objects);
-        // Dropped without the lock: the end of an object may come back here.
-        drop::<Vec<(usize, Object)>>(removed);
+        // Each is dropped without the lock: the end of an object may come back here.
+        while let Some(removed) = self.remove_last_where(&gone) {
+            drop(removed);
+        }
     }
-}
 
-/// Where the number is among the objects, or belongs.
-fn place<Object>(objects: &[(usize, Object)], number: usize) -> Result<usize, usize> {
-    objects.binary_search_by_key(&number, |(number, _)| *number)
+    fn remove_last_where(&self, gone: impl Fn(&Object) -> bool) -> Option<Object> {
+        lock(&self.objects).remove_last_where(gone)
+    }
 }
 
 /// The number behind one handle of one kind.
@@ -110,7 +104,7 @@ mod tests {
     fn only_living_objects_of_the_kind_are_found() {
         static LEFT: Registry<Left, u32> = Registry::new(1);
         static RIGHT: Registry<Right, u32> = Registry::new(3);
-        let handle = LEFT.reserve();
+        let handle = LEFT.reserve().unwrap();
         assert_eq!(LEFT.get(handle.pointer()), Err(Status::InvalidHandle));
         LEFT.insert(handle, 7);
         assert_eq!(LEFT.get(handle.pointer()), Ok(7));
@@ -119,10 +113,10 @@ mod tests {
         assert_eq!(LEFT.get((&raw const handle).cast()), Err(Status::InvalidHandle));
         assert_eq!(LEFT.remove(handle.pointer()), Ok(7));
         assert_eq!(LEFT.remove(handle.pointer()), Err(Status::InvalidHandle));
-        assert_ne!(LEFT.reserve().pointer(), handle.pointer());
-        LEFT.insert(LEFT.reserve(), 1);
-        LEFT.insert(LEFT.reserve(), 2);
+        assert_ne!(LEFT.reserve().unwrap().pointer(), handle.pointer());
+        LEFT.insert(LEFT.reserve().unwrap(), 1);
+        LEFT.insert(LEFT.reserve().unwrap(), 2);
         LEFT.remove_where(|object| *object == 1);
-        assert_eq!(LEFT.objects.read().unwrap().iter().map(|(_, object)| *object).collect::<Vec<_>>(), [2]);
+        assert_eq!(lock(&LEFT.objects).iter().map(|(_, object)| *object).collect::<Vec<_>>(), [2]);
     }
 }

@@ -113,7 +113,7 @@ pub extern "C" fn mcc_keepalive_new(
         let seed = if options.seed == 0 { random::seed() } else { options.seed };
         let state =
             State { keepalive: Keepalive::new(settings, seed), sent: RecentIds::default(), reliable, round_trip: None };
-        let handle = KEEPALIVES.reserve();
+        let handle = KEEPALIVES.reserve()?;
         KEEPALIVES.insert(handle, Arc::new(Mutex::new(state)));
         // SAFETY: not null, and the caller gives room for a pointer.
         unsafe { write(out, handle.pointer()) }

@@ -326,8 +326,9 @@ impl Driver {
                 match reason {
                     None => log::info(format_args!("connection {}: {state:?}", self.id)),
                     Some(reason) if state == State::Waiting => {
+                        let (seconds, tenths) = (next_attempt.as_secs(), next_attempt.subsec_millis() / 100);
                         log::warning(format_args!(
-                            "connection {}: {reason} Next attempt in {next_attempt:.1?}.",
+                            "connection {}: {reason} Next attempt in {seconds}.{tenths} s.",
                             self.id
                         ));
                     }

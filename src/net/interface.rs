@@ -3,7 +3,9 @@
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::SockaddrStorage;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
+use std::ffi::CStr;
 use std::net::{IpAddr, SocketAddr};
 
 /// An interface as it is now.
@@ -80,8 +82,26 @@ struct Route {
 /// The one that counts of IPv4, then the one of IPv6.
 fn default_routes() -> Vec<Route> {
     // Of this thread: a process can have threads in several network namespaces.
-    let read = |file| std::fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap_or_default();
-    default_route_of_ipv4(&read("route")).into_iter().chain(default_route_of_ipv6(&read("ipv6_route"))).collect()
+    let of_ipv4 = default_route_of_ipv4(&read(c"/proc/thread-self/net/route"));
+    let of_ipv6 = default_route_of_ipv6(&read(c"/proc/thread-self/net/ipv6_route"));
+    of_ipv4.into_iter().chain(of_ipv6).collect()
+}
+
+/// A text that the kernel makes; empty where there is none.
+fn read(file: &CStr) -> String {
+    let mut text = Vec::new();
+    let mut part = [0; 4096];
+    if let Ok(file) = rustix::fs::open(file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
+        loop {
+            match rustix::io::read(&file, &mut part) {
+                Ok(0) => break,
+                Ok(size) => text.extend_from_slice(&part[..size]),
+                Err(Errno::INTR) => {}
+                Err(_) => return String::new(),
+            }
+        }
+    }
+    String::from_utf8(text).unwrap_or_default()
 }
 
 /// The state of all interfaces and routes that makes a difference to connections: two that are equal make none.
@@ -103,15 +123,10 @@ impl Surroundings {
 
     fn of(interfaces: &[Interface], routes: Vec<Route>) -> Self {
         let beyond = |interface: &Interface| -> Vec<IpAddr> {
-            let addresses = interface.addresses.iter().filter(|address| !is_link_local(address));
-            let mut addresses: Vec<IpAddr> = addresses.map(SocketAddr::ip).collect();
-            addresses.sort_unstable();
-            addresses
+            in_order(interface.addresses.iter().filter(|address| !is_link_local(address)))
         };
         let on = interfaces.iter().filter(|interface| interface.up);
-        let mut own: Vec<IpAddr> =
-            on.clone().flat_map(|interface| interface.addresses.iter().map(SocketAddr::ip)).collect();
-        own.sort_unstable();
+        let own = in_order(on.clone().flat_map(|interface| &interface.addresses));
         let default = default_with(interfaces, &routes).filter(|interface| !interface.loopback);
         let network = default.filter(|interface| interface.reach() == Reach::Beyond);
         let network = network.map(|interface| identity(&interface.name, &beyond(interface)));
@@ -135,6 +150,16 @@ impl Surroundings {
     pub fn has(&self, address: IpAddr) -> bool {
         address.is_loopback() || address.is_unspecified() || self.own.binary_search(&address).is_ok()
     }
+}
+
+/// The addresses in order. There are few, and the standard library's sorting is of several kilobytes.
+fn in_order<'a>(addresses: impl Iterator<Item = &'a SocketAddr>) -> Vec<IpAddr> {
+    let mut ordered = Vec::new();
+    for address in addresses.map(SocketAddr::ip) {
+        let at = ordered.partition_point(|before| *before <= address);
+        ordered.insert(at, address);
+    }
+    ordered
 }
 
 /// FNV-1a over 64 bits, of the name and the addresses, which are in order.
@@ -161,27 +186,33 @@ const ROUTE_REJECTS: u32 = 0x200;
 
 /// Columns: interface, destination, gateway, flags, references, uses, metric, mask, …
 fn default_route_of_ipv4(table: &str) -> Option<Route> {
-    let routes = table.lines().filter_map(|line| {
-        let columns: Vec<&str> = line.split_whitespace().collect();
-        let [name, destination, gateway, flags, _, _, metric, mask, ..] = columns[..] else { return None };
-        let flags = u32::from_str_radix(flags, 16).ok()?;
+    best_route(table, |columns| {
+        let [name, destination, gateway, flags, _, _, metric, mask, ..] = *columns else { return None };
         let is_default = destination == "00000000" && mask == "00000000";
-        let usable = is_default && flags & ROUTE_IS_UP != 0 && flags & ROUTE_REJECTS == 0;
-        usable.then_some((metric.parse::<u32>().ok()?, name, gateway))
-    });
-    let first = routes.min_by_key(|(metric, ..)| *metric);
-    first.map(|(_, name, gateway)| Route { interface: name.to_owned(), gateway: gateway.to_owned() })
+        is_default.then_some((flags, metric.parse().ok()?, name, gateway))
+    })
 }
 
 /// Columns: destination, its prefix length, source, its prefix length, gateway, metric, references, uses, flags, interface.
 fn default_route_of_ipv6(table: &str) -> Option<Route> {
+    best_route(table, |columns| {
+        let [destination, prefix, _, _, gateway, metric, _, _, flags, name] = *columns else { return None };
+        let is_default = prefix == "00" && destination.bytes().all(|digit| digit == b'0') && name != "lo";
+        is_default.then_some((flags, u32::from_str_radix(metric, 16).ok()?, name, gateway))
+    })
+}
+
+/// The flags, the metric, the interface and the gateway of a default route.
+type Columns<'a> = (&'a str, u32, &'a str, &'a str);
+
+/// The usable route with the least metric. `default` reads the columns of a line; none: it is no default route.
+fn best_route(table: &str, default: for<'a> fn(&[&'a str]) -> Option<Columns<'a>>) -> Option<Route> {
     let routes = table.lines().filter_map(|line| {
-        let columns: Vec<&str> = line.split_whitespace().collect();
-        let [destination, prefix, _, _, gateway, metric, _, _, flags, name] = columns[..] else { return None };
+        let columns: Vec<&str> = line.split_ascii_whitespace().collect();
+        let (flags, metric, name, gateway) = default(&columns)?;
         let flags = u32::from_str_radix(flags, 16).ok()?;
-        let is_default = prefix == "00" && destination.bytes().all(|digit| digit == b'0');
-        let usable = is_default && name != "lo" && flags & ROUTE_IS_UP != 0 && flags & ROUTE_REJECTS == 0;
-        usable.then_some((u32::from_str_radix(metric, 16).ok()?, name, gateway))
+        let usable = flags & ROUTE_IS_UP != 0 && flags & ROUTE_REJECTS == 0;
+        usable.then_some((metric, name, gateway))
     });
     let first = routes.min_by_key(|(metric, ..)| *metric);
     first.map(|(_, name, gateway)| Route { interface: name.to_owned(), gateway: gateway.to_owned() })
