@@ -520,6 +520,33 @@ static void openssl_s_server_is_spoken_to(void **state)
     }
 }
 
+/* The buffer for what comes is for the largest record at any time; that for what goes is so only while such a record is written. */
+static void an_idle_connection_keeps_one_large_buffer(void **state)
+{
+    fixture_t *fixture = *state;
+    enum { CONNECTIONS = 20, MOST = 46000, LARGE = 12000 };
+    static const uint32_t versions[] = {MCC_TLS_1_2, MCC_TLS_1_3};
+    for (size_t version = 0; version < 2; version++) {
+        peer_t *peer = start_tls_peer(fixture, "server");
+        mcc_tls_options_t *tls = tls_with_ca(fixture, "ca.pem");
+        tls->min_version = tls->max_version = versions[version];
+        recorder_t *recorder;
+        /* What the first one brings for all. */
+        (void)open_ready(fixture, options_to(fixture, "localhost", peer, tls), &recorder);
+        size_t before = heap_in_use();
+        mcc_connection_t *connection = NULL;
+        for (unsigned index = 0; index < CONNECTIONS; index++) {
+            connection = open_ready(fixture, options_to(fixture, "localhost", peer, tls), &recorder);
+        }
+        size_t each = (heap_in_use() - before) / CONNECTIONS;
+        print_message("    TLS 1.%u: %zu bytes\n", (unsigned)version + 2, each);
+        assert_in_range(each, 1, MOST);
+        expect_echo(connection, recorder, LARGE, 0x1234, false);
+        assert_in_range((heap_in_use() - before) / CONNECTIONS, 1, MOST);
+        stop_peer(fixture, peer);
+    }
+}
+
 /* The record that the socket took a part of goes no further when its message is reported as failed: else a message that is then sent
  * over the next connection came twice. */
 static void what_is_reported_as_failed_does_not_arrive_after_all(void **state)
@@ -577,6 +604,7 @@ int main(int count, char **arguments)
         TEST(what_does_not_speak_tls_is_told_from_what_says_nothing),
         TEST(what_comes_behind_a_request_to_renegotiate_is_not_lost_where_nothing_can_be_written),
         TEST(openssl_s_server_is_spoken_to),
+        TEST(an_idle_connection_keeps_one_large_buffer),
         cmocka_unit_test_setup_teardown(what_is_reported_as_failed_does_not_arrive_after_all, setup_driven, teardown),
     };
 #undef TEST

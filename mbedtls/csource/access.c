@@ -124,7 +124,12 @@ int mbed_cloud_connectivity_fit_output(mbedtls_ssl_context *ssl, size_t content)
     size_t size = content + (MBEDTLS_SSL_OUT_BUFFER_LEN - MBEDTLS_SSL_OUT_CONTENT_LEN);
     unsigned char *buffer;
 
-    if (ssl->handshake != NULL || ssl->out_left != 0) {
+    /* TLS 1.3 keeps the handshake for tickets to come, and writes nothing of it any more; DTLS may repeat its last flight. */
+    if (ssl->handshake != NULL
+        && (ssl->conf->transport == MBEDTLS_SSL_TRANSPORT_DATAGRAM || !mbedtls_ssl_is_handshake_over(ssl))) {
+        return 0;
+    }
+    if (ssl->out_left != 0) {
         return 0;
     }
     if (size > most) {
