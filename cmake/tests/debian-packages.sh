@@ -102,7 +102,7 @@ read -r -a flags <<<"$(pkg-config --static --cflags --libs mbed-cloud-connectivi
 for flag in "-I$usr/include" "-I$usr/include/mbed-cloud-connectivity" "-L$libdir"; do
     expect_in "pkg-config" " $flag " " ${flags[*]} "
 done
-"$CC" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror application/main.c "${flags[@]}" -o by-pkg-config
+"$CC" -std=c11 -Wall -Wextra -Werror application/main.c "${flags[@]}" -o by-pkg-config
 unset PKG_CONFIG_LIBDIR PKG_CONFIG_SYSROOT_DIR
 
 coproc peer { exec "$BUILD/c-tests/coap_peer" --tcp; }
