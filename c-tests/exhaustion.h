@@ -25,8 +25,11 @@ void end_shortage(void);
 bool shortage_was_reached(void);
 /* Whether a lasting shortage ended because its second was over: somebody waited for memory, whom nobody could help. */
 bool shortage_ran_out(void);
-/* How many blocks are allocated. */
+/* The size of what was refused last. */
+size_t last_refused(void);
+/* How many blocks are allocated, and how many ever were. */
 long allocated_blocks(void);
+uint64_t allocations_so_far(void);
 
 /* ---- a use of the library ---- */
 
@@ -46,6 +49,9 @@ typedef struct {
     /* Fails the process by itself where something is not so. */
     void (*run)(trial_t *trial);
 } scenario_t;
+
+/* How many blocks the library keeps by design: of the latest 256 sessions of the client's TLS, lest one takes another for it. */
+extern unsigned blocks_kept;
 
 extern const scenario_t scenarios[];
 extern const size_t scenario_count;

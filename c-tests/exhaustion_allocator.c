@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,9 @@ static atomic_bool has_run_out;
 static atomic_uint_fast64_t first_to_fail;
 static atomic_uint_fast64_t counted;
 static atomic_uint_fast64_t began_ms;
+static atomic_size_t refused_size;
 static atomic_long blocks;
+static atomic_uint_fast64_t allocations;
 
 static uint64_t now_ms(void)
 {
@@ -62,10 +65,23 @@ bool shortage_ran_out(void)
     return atomic_load(&has_run_out);
 }
 
+size_t last_refused(void)
+{
+    return atomic_load(&refused_size);
+}
+
+uint64_t allocations_so_far(void)
+{
+    return atomic_load(&allocations);
+}
+
 long allocated_blocks(void)
 {
     return atomic_load(&blocks);
 }
+
+/* This thread is in the C library's lookup. */
+static _Thread_local bool looks_up;
 
 /* The C library ends the process where it cannot note the end of a thread: nothing that a library could do anything about. */
 static bool ends_the_process(const void *caller)
@@ -74,9 +90,10 @@ static bool ends_the_process(const void *caller)
     return dladdr(caller, &where) != 0 && where.dli_sname != NULL && strcmp(where.dli_sname, "__cxa_thread_atexit_impl") == 0;
 }
 
-static bool fails(const void *caller)
+static bool fails(size_t size, const void *caller)
 {
-    if (!atomic_load(&is_on)) {
+    atomic_fetch_add(&allocations, 1);
+    if (!atomic_load(&is_on) || looks_up) {
         return false;
     }
     uint64_t number = atomic_fetch_add(&counted, 1) + 1;
@@ -94,6 +111,7 @@ static bool fails(const void *caller)
     if (ends_the_process(caller)) {
         return false;
     }
+    atomic_store(&refused_size, size);
     errno = ENOMEM;
     return true;
 }
@@ -108,17 +126,17 @@ static void *counting(void *block)
 
 void *malloc(size_t size)
 {
-    return fails(__builtin_return_address(0)) ? NULL : counting(__libc_malloc(size));
+    return fails(size, __builtin_return_address(0)) ? NULL : counting(__libc_malloc(size));
 }
 
 void *calloc(size_t count, size_t size)
 {
-    return fails(__builtin_return_address(0)) ? NULL : counting(__libc_calloc(count, size));
+    return fails(count * size, __builtin_return_address(0)) ? NULL : counting(__libc_calloc(count, size));
 }
 
 void *realloc(void *block, size_t size)
 {
-    if (size != 0 && fails(__builtin_return_address(0))) {
+    if (size != 0 && fails(size, __builtin_return_address(0))) {
         return NULL;
     }
     bool was_there = block != NULL;
@@ -129,17 +147,17 @@ void *realloc(void *block, size_t size)
 
 void *memalign(size_t alignment, size_t size)
 {
-    return fails(__builtin_return_address(0)) ? NULL : counting(__libc_memalign(alignment, size));
+    return fails(size, __builtin_return_address(0)) ? NULL : counting(__libc_memalign(alignment, size));
 }
 
 void *aligned_alloc(size_t alignment, size_t size)
 {
-    return fails(__builtin_return_address(0)) ? NULL : counting(__libc_memalign(alignment, size));
+    return fails(size, __builtin_return_address(0)) ? NULL : counting(__libc_memalign(alignment, size));
 }
 
 int posix_memalign(void **block, size_t alignment, size_t size)
 {
-    void *made = fails(__builtin_return_address(0)) ? NULL : counting(__libc_memalign(alignment, size));
+    void *made = fails(size, __builtin_return_address(0)) ? NULL : counting(__libc_memalign(alignment, size));
     if (made == NULL) {
         return ENOMEM;
     }
@@ -153,4 +171,25 @@ void free(void *block)
         atomic_fetch_sub(&blocks, 1);
     }
     __libc_free(block);
+}
+
+static int (*real_lookup)(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found);
+
+__attribute__((constructor)) static void find_lookup(void)
+{
+    *(void **)&real_lookup = dlsym(RTLD_NEXT, "getaddrinfo");
+}
+
+/* A lookup counts as one allocation. Within it none fails: at some of them glibc 2.36 ends the process, by assertions of its own
+ * (nss_database.c) or a null pointer, and at others it hangs. */
+int getaddrinfo(const char *restrict name, const char *restrict service, const struct addrinfo *restrict hints,
+                struct addrinfo **restrict found)
+{
+    if (fails(1, __builtin_return_address(0))) {
+        return EAI_MEMORY;
+    }
+    looks_up = true;
+    int result = real_lookup(name, service, hints, found);
+    looks_up = false;
+    return result;
 }

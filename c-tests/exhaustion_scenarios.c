@@ -266,6 +266,7 @@ static void exchange(trial_t *trial, mcc_connection_t *connection, watcher_t *wa
     memset(message, 0x5a, sizeof message);
     const unsigned before = watcher->messages;
     uint64_t until = now_ms() + SOON_MS;
+    int attempts = 0;
     do {
         if (now_ms() > until) {
             give_up("no echo of %zu bytes came", size);
@@ -281,12 +282,16 @@ static void exchange(trial_t *trial, mcc_connection_t *connection, watcher_t *wa
             continue;
         }
         if (status != MCC_OK) {
-            int attempts = ATTEMPTS - 1;
             (void)is_refused(trial, status, "mcc_connection_send", &attempts);
             continue;
         }
         if (!await(watcher, has_message_or_failure, trial->relieved ? 2000 : SHORT_MS)) {
             relieve(trial);
+        } else if (watcher->messages == before) {
+            pause_ms(PAUSE_MS);
+            if (++attempts >= ATTEMPTS) {
+                relieve(trial);
+            }
         }
         note_reason(trial, watcher);
     } while (watcher->messages == before);
@@ -654,6 +659,7 @@ static bool use_session(trial_t *trial, palTLSTransportMode_t mode, int *attempt
     if (pal_freeTLS(&session) != PAL_SUCCESS) {
         give_up("pal_freeTLS");
     }
+    blocks_kept++;
     close_socket(&socket);
     if (pal_tlsConfigurationFree(&configuration) != PAL_SUCCESS) {
         give_up("pal_tlsConfigurationFree");
@@ -688,6 +694,8 @@ static void use_pal_dtls(trial_t *trial)
     use_pal_sessions(trial, PAL_DTLS_MODE);
 }
 #endif
+
+unsigned blocks_kept;
 
 const scenario_t scenarios[] = {{"tcp", use_tcp},           {"driven", use_driven},     {"name", use_name}, {"tls", use_tls},
                                 {"dtls", use_dtls},         {"keepalive", use_keepalive}, {"netcheck", use_netcheck},

@@ -1,5 +1,9 @@
 /* mbed-cloud-connectivity: connections of Mbed Cloud Client devices that stay up.
  *
+ * Where memory has run out, calls that make or send something give MCC_ERR_OUT_OF_MEMORY, and connections wait and try again: nothing
+ * aborts. What has begun goes on with a reserve of 128 KiB. Where that does not help, a thread in the library, a caller's included, waits
+ * until there is memory again.
+ *
  * Made from src/ffi by cbindgen: change it there, then run `script/header`.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -1153,7 +1157,7 @@ mcc_status_t mcc_connection_open(struct mcc_context_t *context,
 // Errors, none of which is followed by an event: `MCC_ERR_NULL_POINTER` (connection or message), `MCC_ERR_INVALID_HANDLE`,
 // `MCC_ERR_EMPTY_MESSAGE` (size 0), `MCC_ERR_MESSAGE_TOO_LARGE` (over 65535 bytes on TCP, 65507 in a datagram, 16384 in a record of TLS or DTLS, and in one of TLS 1.3 a byte less, which `MCC_EVENT_FAILED` says),
 // `MCC_ERR_INVALID_MESSAGE`, `MCC_ERR_QUEUE_FULL`, `MCC_ERR_NOT_CONNECTED` (waiting for the next attempt, without
-// `keep_queued_messages`).
+// `keep_queued_messages`), `MCC_ERR_OUT_OF_MEMORY`.
 mcc_status_t mcc_connection_send(struct mcc_connection_t *connection,
                                  const uint8_t *message,
                                  size_t size,
@@ -1164,14 +1168,15 @@ mcc_status_t mcc_connection_send(struct mcc_connection_t *connection,
 // The events `MCC_EVENT_PING_SENT` and `_ANSWERED` or `_LOST` follow, unless the connection ends before. Other traffic of the peer
 // proves the path as well as the answer does: then `_ANSWERED` follows if the answer still comes. Any thread, callbacks included.
 //
-// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_NOT_CONNECTED` (the state is not `MCC_STATE_READY`).
+// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_NOT_CONNECTED` (the state is not `MCC_STATE_READY`),
+// `MCC_ERR_OUT_OF_MEMORY`.
 mcc_status_t mcc_connection_ping(struct mcc_connection_t *connection);
 
 // Changes the keepalive interval of this connection, in seconds: 1 to 4294967 (on UDP from 15), 0 for the configured one, or
 // `MCC_KEEPALIVE_OFF`. It counts from the latest traffic, at once. It ends the adaptive mode; what that found out stays known. Any
 // thread, callbacks included.
 //
-// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_INVALID_ARGUMENT`.
+// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_INVALID_ARGUMENT`, `MCC_ERR_OUT_OF_MEMORY`.
 mcc_status_t mcc_connection_set_keepalive(struct mcc_connection_t *connection,
                                           uint32_t seconds);
 
@@ -1247,7 +1252,7 @@ void mcc_context_free(struct mcc_context_t *context);
 //
 // The caller owns it and ends it by `mcc_keepalive_free`. `*out` is written on success only. Any thread.
 //
-// Errors: `MCC_ERR_NULL_POINTER` (out), `MCC_ERR_INVALID_ARGUMENT` (options).
+// Errors: `MCC_ERR_NULL_POINTER` (out), `MCC_ERR_INVALID_ARGUMENT` (options), `MCC_ERR_OUT_OF_MEMORY`.
 mcc_status_t mcc_keepalive_new(const struct mcc_keepalive_options_t *options,
                                struct mcc_keepalive_t **out);
 

@@ -477,7 +477,8 @@ palStatus_t pal_getAddressInfo(const char *hostname,
 // The name is copied. `address` and `addressLength` are written before the callback, on success, and have to last until then.
 // Any thread.
 //
-// Errors: `PAL_ERR_INVALID_ARGUMENT` (null), `PAL_ERR_NOT_INITIALIZED`, `PAL_ERR_SOCKET_DNS_ERROR` (not UTF-8).
+// Errors: `PAL_ERR_INVALID_ARGUMENT` (null), `PAL_ERR_NOT_INITIALIZED`, `PAL_ERR_SOCKET_DNS_ERROR` (not UTF-8),
+// `PAL_ERR_SOCKET_NO_BUFFERS` (no memory).
 palStatus_t pal_getAddressInfoAsync(const char *hostname,
                                     palSocketAddress_t *address,
                                     palSocketLength_t *addressLength,
@@ -492,7 +493,8 @@ palStatus_t pal_getAddressInfoAsync(const char *hostname,
 // The name is copied. `*queryHandle`, which is not 0, is written before the callback can run. `pal_plat_socketsTerminate` cancels
 // the lookup too. Any thread.
 //
-// Errors: `PAL_ERR_INVALID_ARGUMENT` (null), `PAL_ERR_NOT_INITIALIZED`, `PAL_ERR_SOCKET_DNS_ERROR` (not UTF-8).
+// Errors: `PAL_ERR_INVALID_ARGUMENT` (null), `PAL_ERR_NOT_INITIALIZED`, `PAL_ERR_SOCKET_DNS_ERROR` (not UTF-8),
+// `PAL_ERR_SOCKET_NO_BUFFERS` (no memory).
 palStatus_t pal_getAddressInfoAsync(const char *hostname,
                                     palGetAddressInfoAsyncCallback_t callback,
                                     void *callbackArgument,
@@ -726,7 +728,7 @@ palStatus_t pal_sslDebugging(uint8_t turnOn);
 // What the functions below give to it is copied. They may come in any order, before or after `pal_initTLS`: a session takes what
 // stands there at its first `pal_handShake`. `*palTLSConf` is written on success only; `pal_tlsConfigurationFree` frees it.
 //
-// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null, an unknown mode).
+// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null, an unknown mode), `PAL_ERR_NO_MEMORY`.
 palStatus_t pal_initTLSConfiguration(palTLSConfHandle_t *palTLSConf,
                                      palTLSTransportMode_t transportationMode);
 
@@ -857,7 +859,7 @@ palStatus_t pal_addEntropySource(palEntropySource_f entropyCallback);
 //
 // `*palTLSHandle` is written on success only; `pal_freeTLS` frees the session. Any thread.
 //
-// Errors: `PAL_ERR_INVALID_ARGUMENT` (null, no configuration).
+// Errors: `PAL_ERR_INVALID_ARGUMENT` (null, no configuration), `PAL_ERR_NO_MEMORY`.
 palStatus_t pal_initTLS(palTLSConfHandle_t palTLSConf,
                         palTLSHandle_t *palTLSHandle,
                         bool is_server_ping);

@@ -30,6 +30,16 @@ int mbed_cloud_connectivity_take_refusal(void)
     return was_refused;
 }
 
+int mbed_cloud_connectivity_setup(mbedtls_ssl_context *ssl, const mbedtls_ssl_config *config)
+{
+    int code = mbedtls_ssl_setup(ssl, config);
+    if (code != 0) {
+        /* The library takes the configuration away and leaves a handshake, whose end looks there. */
+        ssl->conf = config;
+    }
+    return code;
+}
+
 void mbed_cloud_connectivity_set_versions(mbedtls_ssl_config *config, int minimum, int maximum)
 {
     mbedtls_ssl_conf_min_tls_version(config, (mbedtls_ssl_protocol_version) minimum);

@@ -35,6 +35,9 @@ extern const size_t mbed_cloud_connectivity_layouts_count;
 /* Whether the library was refused memory on this thread since this was asked last. */
 int mbed_cloud_connectivity_take_refusal(void);
 
+/* mbedtls_ssl_setup, after whose failure the context can be freed. */
+int mbed_cloud_connectivity_setup(mbedtls_ssl_context *ssl, const mbedtls_ssl_config *config);
+
 /* Protocol versions by their wire numbers (0x0303, 0x0304): the library's own setters are inline. */
 void mbed_cloud_connectivity_set_versions(mbedtls_ssl_config *config, int minimum, int maximum);
 int mbed_cloud_connectivity_version(const mbedtls_ssl_context *ssl);

@@ -533,7 +533,7 @@ impl Session {
         // it; the configuration lives in `session` as well; the name is terminated and copied. A null name says on
         // purpose that the library is to check none.
         unsafe {
-            Error::check(raw::mbedtls_ssl_setup(ssl.as_ptr(), session.config.as_ptr()))?;
+            Error::check(raw::mbed_cloud_connectivity_setup(ssl.as_ptr(), session.config.as_ptr()))?;
             let name = sent.as_ref().map_or(std::ptr::null(), |name| name.as_ptr());
             Error::check(raw::mbedtls_ssl_set_hostname(ssl.as_ptr(), name))?;
             raw::mbedtls_ssl_set_verify(ssl.as_ptr(), Some(verify_callback), session.judge.as_ptr().cast());

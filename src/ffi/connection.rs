@@ -409,7 +409,7 @@ pub extern "C" fn mcc_connection_open(
 /// Errors, none of which is followed by an event: `MCC_ERR_NULL_POINTER` (connection or message), `MCC_ERR_INVALID_HANDLE`,
 /// `MCC_ERR_EMPTY_MESSAGE` (size 0), `MCC_ERR_MESSAGE_TOO_LARGE` (over 65535 bytes on TCP, 65507 in a datagram, 16384 in a record of TLS or DTLS, and in one of TLS 1.3 a byte less, which `MCC_EVENT_FAILED` says),
 /// `MCC_ERR_INVALID_MESSAGE`, `MCC_ERR_QUEUE_FULL`, `MCC_ERR_NOT_CONNECTED` (waiting for the next attempt, without
-/// `keep_queued_messages`).
+/// `keep_queued_messages`), `MCC_ERR_OUT_OF_MEMORY`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mcc_connection_send(
     connection: *mut mcc_connection_t,
@@ -435,7 +435,8 @@ pub extern "C" fn mcc_connection_send(
 /// The events `MCC_EVENT_PING_SENT` and `_ANSWERED` or `_LOST` follow, unless the connection ends before. Other traffic of the peer
 /// proves the path as well as the answer does: then `_ANSWERED` follows if the answer still comes. Any thread, callbacks included.
 ///
-/// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_NOT_CONNECTED` (the state is not `MCC_STATE_READY`).
+/// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_NOT_CONNECTED` (the state is not `MCC_STATE_READY`),
+/// `MCC_ERR_OUT_OF_MEMORY`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mcc_connection_ping(connection: *mut mcc_connection_t) -> mcc_status_t {
     status_of_result(|| CONNECTIONS.get(connection)?.ping())
@@ -445,7 +446,7 @@ pub extern "C" fn mcc_connection_ping(connection: *mut mcc_connection_t) -> mcc_
 /// `MCC_KEEPALIVE_OFF`. It counts from the latest traffic, at once. It ends the adaptive mode; what that found out stays known. Any
 /// thread, callbacks included.
 ///
-/// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_INVALID_ARGUMENT`.
+/// Errors: `MCC_ERR_NULL_POINTER`, `MCC_ERR_INVALID_HANDLE`, `MCC_ERR_INVALID_ARGUMENT`, `MCC_ERR_OUT_OF_MEMORY`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mcc_connection_set_keepalive(connection: *mut mcc_connection_t, seconds: u32) -> mcc_status_t {
     status_of_result(|| {

@@ -81,7 +81,7 @@ pub enum mcc_keepalive_action_t {
 ///
 /// The caller owns it and ends it by `mcc_keepalive_free`. `*out` is written on success only. Any thread.
 ///
-/// Errors: `MCC_ERR_NULL_POINTER` (out), `MCC_ERR_INVALID_ARGUMENT` (options).
+/// Errors: `MCC_ERR_NULL_POINTER` (out), `MCC_ERR_INVALID_ARGUMENT` (options), `MCC_ERR_OUT_OF_MEMORY`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mcc_keepalive_new(
     options: *const mcc_keepalive_options_t,

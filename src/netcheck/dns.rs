@@ -1,5 +1,6 @@
 //! Questions to one resolver, as no library call of the system puts them: with response codes and times to live in what comes back.
 
+use crate::memory;
 use crate::net::{descriptor, random};
 use crate::panic;
 use hickory_proto::op::{Header, Message, MessageType, OpCode, Query};
@@ -118,7 +119,7 @@ fn ask_by_udp(resolver: SocketAddr, questions: &mut [Question], deadline: Instan
     let socket = OwnedFd::from(UdpSocket::bind((any, 0))?);
     let socket = UdpSocket::from(descriptor::beyond_standard_streams(socket)?);
     socket.connect(resolver)?;
-    let mut buffer = vec![0; usize::from(u16::MAX)];
+    let mut buffer = memory::zeroed(usize::from(u16::MAX)).map_err(io::Error::other)?;
     for tries_left in (1..=TRIES).rev() {
         let until = Instant::now() + left(deadline) / tries_left;
         let mut unanswered = questions.iter().filter(|question| question.said.is_none());
@@ -161,7 +162,7 @@ fn ask_by_tcp(resolver: SocketAddr, question: &Question, deadline: Instant) -> i
     stream.write_all(&[&length, &question.bytes[..]].concat())?;
     let mut length = [0; 2];
     read_until(&mut stream, &mut length, deadline)?;
-    let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
+    let mut message = memory::zeroed(usize::from(u16::from_be_bytes(length))).map_err(io::Error::other)?;
     read_until(&mut stream, &mut message, deadline)?;
     Ok(read(&message, question).filter(|said| matches!(said, Said::Answer(_))))
 }

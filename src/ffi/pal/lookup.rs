@@ -91,7 +91,8 @@ pub(super) mod calling_back {
     /// The name is copied. `address` and `addressLength` are written before the callback, on success, and have to last until then.
     /// Any thread.
     ///
-    /// Errors: `PAL_ERR_INVALID_ARGUMENT` (null), `PAL_ERR_NOT_INITIALIZED`, `PAL_ERR_SOCKET_DNS_ERROR` (not UTF-8).
+    /// Errors: `PAL_ERR_INVALID_ARGUMENT` (null), `PAL_ERR_NOT_INITIALIZED`, `PAL_ERR_SOCKET_DNS_ERROR` (not UTF-8),
+    /// `PAL_ERR_SOCKET_NO_BUFFERS` (no memory).
     #[unsafe(no_mangle)]
     pub extern "C" fn pal_getAddressInfoAsync(
         hostname: *const c_char,
@@ -181,7 +182,8 @@ pub(super) mod cancelling {
     /// The name is copied. `*queryHandle`, which is not 0, is written before the callback can run. `pal_plat_socketsTerminate` cancels
     /// the lookup too. Any thread.
     ///
-    /// Errors: `PAL_ERR_INVALID_ARGUMENT` (null), `PAL_ERR_NOT_INITIALIZED`, `PAL_ERR_SOCKET_DNS_ERROR` (not UTF-8).
+    /// Errors: `PAL_ERR_INVALID_ARGUMENT` (null), `PAL_ERR_NOT_INITIALIZED`, `PAL_ERR_SOCKET_DNS_ERROR` (not UTF-8),
+    /// `PAL_ERR_SOCKET_NO_BUFFERS` (no memory).
     #[unsafe(no_mangle)]
     pub extern "C" fn pal_getAddressInfoAsync(
         hostname: *const c_char,

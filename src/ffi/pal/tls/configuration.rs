@@ -98,7 +98,7 @@ unsafe fn bytes<'a>(buffer: *const palTLSBuffer_t) -> Result<&'a [u8], palError_
 /// What the functions below give to it is copied. They may come in any order, before or after `pal_initTLS`: a session takes what
 /// stands there at its first `pal_handShake`. `*palTLSConf` is written on success only; `pal_tlsConfigurationFree` frees it.
 ///
-/// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null, an unknown mode).
+/// Any thread. Errors: `PAL_ERR_INVALID_ARGUMENT` (null, an unknown mode), `PAL_ERR_NO_MEMORY`.
 #[unsafe(no_mangle)]
 pub extern "C" fn pal_initTLSConfiguration(
     palTLSConf: *mut palTLSConfHandle_t,

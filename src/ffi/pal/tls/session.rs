@@ -127,7 +127,7 @@ fn last_channel(socket: &TlsSocket) -> Option<SocketChannel<'_>> {
 ///
 /// `*palTLSHandle` is written on success only; `pal_freeTLS` frees the session. Any thread.
 ///
-/// Errors: `PAL_ERR_INVALID_ARGUMENT` (null, no configuration).
+/// Errors: `PAL_ERR_INVALID_ARGUMENT` (null, no configuration), `PAL_ERR_NO_MEMORY`.
 #[unsafe(no_mangle)]
 pub extern "C" fn pal_initTLS(
     palTLSConf: palTLSConfHandle_t,
