@@ -212,7 +212,7 @@ impl Facts {
             }
             structs.insert(name, Struct { size, fields: items(&fact["fields"]).map(field).collect() });
             for (family, text) in fact.get("layout_of_addressData").into_iter().flat_map(entries) {
-                layouts.insert(family.clone(), layout(string(text)));
+                layouts.insert(family.clone(), places(string(text)));
             }
         }
         let enums = counted(json, "enums").map(|(name, fact)| {
@@ -405,7 +405,7 @@ fn field(text: &Value) -> Field {
 }
 
 /// Reads `as ...: name @offset, name @offset (remark), ...`.
-fn layout(text: &str) -> Vec<(String, i64)> {
+fn places(text: &str) -> Vec<(String, i64)> {
     let (_, places) = text.split_once(": ").expect("a layout says like what it is");
     let place = |place: &str| {
         let (name, offset) = place.split_once(" @").expect("a place has an offset");
