@@ -36,6 +36,8 @@ uint64_t allocations_so_far(void);
 typedef struct {
     /* Where the servers of the tests listen. */
     uint16_t port;
+    /* Whether there is a shortage, or was. */
+    bool (*has_begun)(void);
     /* Ends the shortage; of memory or of descriptors. */
     void (*relieve)(void);
     /* It was called. */

@@ -16,6 +16,10 @@
 
 enum { LASTS_AT_MOST_MS = 1000 };
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define ALLOCATES
+#endif
+
 /* The C library's own, under the names that it has for programs like this one. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -80,6 +84,8 @@ long allocated_blocks(void)
     return atomic_load(&blocks);
 }
 
+/* A sanitizer has an allocator of its own: there is no shortage of memory then, and nothing is counted. */
+#if defined(ALLOCATES)
 /* This thread is in the C library's lookup. */
 static _Thread_local bool looks_up;
 
@@ -193,3 +199,4 @@ int getaddrinfo(const char *restrict name, const char *restrict service, const s
     looks_up = false;
     return result;
 }
+#endif

@@ -54,7 +54,7 @@ static void pause_ms(long milliseconds)
 
 static void relieve(trial_t *trial)
 {
-    if (!trial->relieved) {
+    if (!trial->relieved && trial->has_begun()) {
         trial->relieved = true;
         trial->relieve();
     }
@@ -200,6 +200,18 @@ static bool await(watcher_t *watcher, bool (*is_so)(const watcher_t *watcher), l
     return result;
 }
 
+/* The same, for as long as anything may take, with a relief if it does not come by itself. */
+static void await_relieving(trial_t *trial, watcher_t *watcher, bool (*is_so)(const watcher_t *watcher), const char *otherwise)
+{
+    uint64_t until = now_ms() + SOON_MS;
+    while (!await(watcher, is_so, SHORT_MS)) {
+        if (now_ms() > until) {
+            give_up("%s: state %d, %s", otherwise, (int)watcher->state, mcc_status_name(watcher->reason));
+        }
+        relieve(trial);
+    }
+}
+
 /* Why it waits; what is no consequence of a shortage fails. */
 static void note_reason(trial_t *trial, watcher_t *watcher)
 {
@@ -219,12 +231,7 @@ static void note_reason(trial_t *trial, watcher_t *watcher)
 /* It is ready, before the relief or soon after it. */
 static void await_ready(trial_t *trial, watcher_t *watcher)
 {
-    if (!await(watcher, is_ready, trial->relieved ? SOON_MS : SHORT_MS)) {
-        relieve(trial);
-        if (!await(watcher, is_ready, SOON_MS)) {
-            give_up("the connection is not ready: state %d, %s", (int)watcher->state, mcc_status_name(watcher->reason));
-        }
-    }
+    await_relieving(trial, watcher, is_ready, "the connection is not ready");
     note_reason(trial, watcher);
 }
 
@@ -305,12 +312,7 @@ static void ping(trial_t *trial, mcc_connection_t *connection, watcher_t *watche
         if (status == MCC_ERR_NOT_CONNECTED) {
             await_ready(trial, watcher);
         } else if (!is_refused(trial, status, "mcc_connection_ping", &attempts)) {
-            if (!await(watcher, has_ping_outcome, trial->relieved ? SOON_MS : SHORT_MS)) {
-                relieve(trial);
-                if (!await(watcher, has_ping_outcome, SOON_MS)) {
-                    give_up("a ping has no outcome");
-                }
-            }
+            await_relieving(trial, watcher, has_ping_outcome, "a ping has no outcome");
             return;
         }
     }
@@ -349,12 +351,7 @@ static void use_connection(trial_t *trial, mcc_context_t *context, mcc_context_t
     size_t state_size = 0;
     EVENTUALLY(trial, mcc_connection_keepalive_state(connection, state, sizeof state, &state_size));
     mcc_connection_close(connection);
-    if (!await(&watcher, is_closed, SHORT_MS)) {
-        relieve(trial);
-        if (!await(&watcher, is_closed, SOON_MS)) {
-            give_up("the connection was not reported as closed");
-        }
-    }
+    await_relieving(trial, &watcher, is_closed, "the connection was not reported as closed");
     end_watcher(&watcher);
 }
 
@@ -448,7 +445,7 @@ static void use_netcheck(trial_t *trial)
     const mcc_netcheck_endpoint_t *endpoints[] = {&endpoint, &address};
     const char *resolvers[] = {"127.0.0.1:1"};
     mcc_netcheck_options_t options = MCC_NETCHECK_OPTIONS_INIT;
-    options.timeout_ms = 300;
+    options.timeout_ms = 100;
     options.allow_private_addresses = 1;
     options.endpoints = endpoints;
     options.endpoint_count = 2;

@@ -17,7 +17,6 @@
 #include "exhaustion.h"
 #include "support.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -29,24 +28,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { USE_TAKES_AT_MOST_S = 60, AT_ONCE = 4, LEAKING_ROUNDS = 12, TOLERATED_BLOCKS = 6 };
+enum { USE_TAKES_AT_MOST_S = 60, AT_ONCE = 8, LEAKING_ROUNDS = 12, TOLERATED_BLOCKS = 6 };
 /* Without MCC_TEST_EVERY: each of the first, and so many of the others. */
-enum { CLOSELY = 5, SOME = 20 };
+enum { CLOSELY = 5, SOME = 12 };
 
 /* ---- one use, in its process ---- */
-
-static size_t entries(const char *folder)
-{
-    DIR *entries = opendir(folder);
-    size_t count = 0;
-    while (entries != NULL && readdir(entries) != NULL) {
-        count++;
-    }
-    if (entries != NULL) {
-        closedir(entries);
-    }
-    return count;
-}
 
 static bool is_open(int descriptor)
 {
@@ -79,13 +65,18 @@ static void nothing(void)
 {
 }
 
+static bool always(void)
+{
+    return true;
+}
+
 /* Threads of lookups, and of the check, end by themselves. */
 static void await_only_thread(void)
 {
     uint64_t until = milliseconds_now() + SOON_MS;
-    while (entries("/proc/self/task") > 3) {
+    while (count_threads() > 1) {
         if (milliseconds_now() > until) {
-            give_up("%zu threads are left", entries("/proc/self/task") - 2);
+            give_up("%zu threads are left", count_threads() - 1);
         }
         sleep_ms(1);
     }
@@ -93,7 +84,7 @@ static void await_only_thread(void)
 
 static void use_without_shortage(const scenario_t *scenario, uint16_t port)
 {
-    trial_t trial = {.port = port, .relieve = nothing, .relieved = true};
+    trial_t trial = {.port = port, .has_begun = always, .relieve = nothing, .relieved = true};
     scenario->run(&trial);
     await_only_thread();
 }
@@ -114,9 +105,11 @@ static _Noreturn void use(char **arguments)
     const char *what = arguments[3];
     const uint64_t number = strtoull(arguments[4], NULL, 10);
     const bool descriptors = strcmp(what, "descriptors") == 0;
-    const size_t open_before = entries("/proc/self/fd");
+    const size_t open_before = count_descriptors();
     getrlimit(RLIMIT_NOFILE, &descriptor_limit);
-    trial_t trial = {.port = port, .relieve = descriptors ? leave_all_descriptors : end_shortage};
+    trial_t trial = {.port = port,
+                     .has_begun = descriptors ? always : shortage_was_reached,
+                     .relieve = descriptors ? leave_all_descriptors : end_shortage};
     bool reached = false;
     for (unsigned long round = 0; round < rounds; round++) {
         trial.relieved = false;
@@ -138,7 +131,7 @@ static _Noreturn void use(char **arguments)
     const uint64_t before = allocations_so_far();
     use_without_shortage(scenario, port);
     const uint64_t allocations = allocations_so_far() - before;
-    const size_t open_after = entries("/proc/self/fd");
+    const size_t open_after = count_descriptors();
     if (open_after != open_before) {
         give_up("%zu descriptors were open before, %zu are now", open_before, open_after);
     }
@@ -187,10 +180,8 @@ static void start_use(sweep_t *sweep, running_t *running, uint64_t number, unsig
     (void)snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
     char program[] = "/proc/self/exe", option[] = "--use";
     char *arguments[] = {program, option, (char *)(uintptr_t)sweep->name, port, times, (char *)(uintptr_t)sweep->what, digits, NULL};
-    /* Else what a thread leaves behind depends on which of them had ended before. */
-    char tunables[] = "GLIBC_TUNABLES=glibc.pthread.stack_cache_size=0";
-    char *environment[] = {tunables, NULL};
-    assert_int_equal(posix_spawn(&running->process, program, &actions, NULL, arguments, environment), 0);
+    extern char **environ;
+    assert_int_equal(posix_spawn(&running->process, program, &actions, NULL, arguments, environ), 0);
     posix_spawn_file_actions_destroy(&actions);
     close(output[1]);
     running->output = output[0];
@@ -358,6 +349,8 @@ int main(int count, char **arguments)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         use(arguments + 2);
     }
+    /* Else what a thread leaves behind depends on which of them had ended before. */
+    setenv("GLIBC_TUNABLES", "glibc.pthread.stack_cache_size=0", 1);
     const struct CMUnitTest tests[] = {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
         cmocka_unit_test_setup_teardown(each_allocation_that_fails_alone_gives_a_status_or_nothing_at_all, setup, teardown),

@@ -108,7 +108,11 @@ mod tests {
         thread.join();
         let (release, wait) = mpsc::channel::<()>();
         let (over, seen) = mpsc::channel();
-        let thread = start("mcc-test", Box::new(move || drop((wait.recv(), over.send(()))))).unwrap();
+        let body = move || {
+            let _ = wait.recv();
+            let _ = over.send(());
+        };
+        let thread = start("mcc-test", Box::new(body)).unwrap();
         assert!(!thread.is_finished());
         drop(thread);
         release.send(()).unwrap();
