@@ -50,6 +50,7 @@ impl<T> Numbered<T> {
     }
 
     /// All entries, in order.
+    #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = &(u64, T)> {
         self.entries.iter()
     }
