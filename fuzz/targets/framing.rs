@@ -46,7 +46,12 @@ fuzz_target!(|input: &[u8]| {
 });
 
 /// What a decoder finds when the bytes, one unit, come in pieces of this size; what it found before the stream broke.
-fn decode(framing: Framing, limit: usize, bytes: &[u8], piece: usize) -> Result<Vec<Decoded>, (Vec<Decoded>, Undecodable)> {
+fn decode(
+    framing: Framing,
+    limit: usize,
+    bytes: &[u8],
+    piece: usize,
+) -> Result<Vec<Decoded>, (Vec<Decoded>, Undecodable)> {
     let mut decoder = Decoder::new(framing, limit);
     let mut found = Vec::new();
     let mut rest = bytes;
