@@ -265,7 +265,8 @@ fn the_contract_holds_in_ten_thousand_random_histories() {
         let mean = sum / count as f64;
         assert!((0.47..0.53).contains(&mean), "after {failures} failures: {mean}");
     }
-    // Measured, and a quarter more: an interval of a second is among them.
-    assert!(sum.most_wake_ups < 1700.0, "{}", sum.most_wake_ups);
+    // Measured, and a quarter more: an interval of a second is among them. Where sizes have 32 bits, other histories are drawn.
+    let most_wake_ups = if cfg!(target_pointer_width = "32") { 2200.0 } else { 1700.0 };
+    assert!(sum.most_wake_ups < most_wake_ups, "{}", sum.most_wake_ups);
     assert!(sum.most_outputs < 10_000.0, "{}", sum.most_outputs);
 }
