@@ -251,13 +251,14 @@ static void open_connection(connection_t *connection)
     options.tls = &tls;
     options.transport = MCC_TRANSPORT_TCP;
     options.queue_limit = QUEUE_LIMIT;
-    /* Soon found, and soon back: as many reconnections as can be in the time. */
+    /* Soon found, and soon back: as many reconnections as can be in the time. After a restart of the server they are spread, so that it
+     * is not for the machine to say how many handshakes are made at once. */
     options.keepalive_interval_s = 3;
     options.keepalive_timeout_ms = 2000;
     options.handshake_timeout_ms = 8000;
     options.backoff_base_ms = 500;
     options.backoff_cap_s = 2;
-    options.peer_closed_wait_ms = 1000;
+    options.peer_closed_wait_ms = 6000;
     check(mcc_connection_open(soak.context, &options, &connection->handle), "mcc_connection_open");
 }
 
