@@ -111,6 +111,8 @@ static _Noreturn void use(char **arguments)
                      .has_begun = descriptors ? always : shortage_was_reached,
                      .relieve = descriptors ? leave_all_descriptors : end_shortage};
     bool reached = false;
+    /* The names are made once for all of them. */
+    (void)mcc_status_name(MCC_OK);
     for (unsigned long round = 0; round < rounds; round++) {
         trial.relieved = false;
         if (descriptors) {

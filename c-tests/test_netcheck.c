@@ -6,7 +6,9 @@
 #define _GNU_SOURCE
 #include "support.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 /* One result of each kind as it came, and what was told of it in words. */
 typedef struct {
@@ -158,6 +160,35 @@ static void a_port_that_nobody_has_is_refused_and_stops_the_device(void **state)
     assert_true(strlen(outcome.what_to_do) > 0);
 }
 
+static void without_descriptors_nothing_is_blamed_on_the_network(void **state)
+{
+    (void)state;
+    mcc_netcheck_endpoint_t endpoint = MCC_NETCHECK_ENDPOINT_INIT;
+    endpoint.host = "service.test";
+    endpoint.tcp_port = 5684;
+    const mcc_netcheck_endpoint_t *endpoints[] = {&endpoint};
+    static const char *const resolvers[] = {"127.0.0.1:9"};
+    mcc_netcheck_options_t options = MCC_NETCHECK_OPTIONS_INIT;
+    options.endpoints = endpoints;
+    options.endpoint_count = 1;
+    options.resolvers = resolvers;
+    options.resolver_count = 1;
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    struct rlimit none = {.rlim_cur = 3, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    outcome_t outcome = check(options);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(outcome.name.verdict, MCC_NETCHECK_NAME_NOT_TRIED);
+    assert_int_equal(outcome.name.error_number, EMFILE);
+    assert_int_equal(outcome.gravest.kind, MCC_NETCHECK_KIND_NOT_TRIED);
+    assert_int_equal(outcome.gravest.error_class, MCC_CLASS_RESOURCE);
+    /* With them again, nobody answers at that port. */
+    outcome = check(options);
+    assert_int_equal(outcome.name.verdict, MCC_NETCHECK_NAME_NO_ANSWER);
+    assert_int_equal(outcome.name.error_number, 0);
+}
+
 static void dtls_is_seen_to_answer(void **state)
 {
     peer_t *peer = start_dtls_peer(*state, "server");
@@ -302,6 +333,7 @@ int main(int count, char **arguments)
         cmocka_unit_test_setup_teardown(a_genuine_server_is_genuine_and_all_is_well, setup, teardown),
         cmocka_unit_test_setup_teardown(another_issuer_is_somebody_who_opens_tls, setup, teardown),
         cmocka_unit_test_setup_teardown(a_port_that_nobody_has_is_refused_and_stops_the_device, setup, teardown),
+        cmocka_unit_test(without_descriptors_nothing_is_blamed_on_the_network),
         cmocka_unit_test_setup_teardown(dtls_is_seen_to_answer, setup, teardown),
         cmocka_unit_test_setup_teardown(a_server_that_takes_the_device_answers_a_ping, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_checked_is_an_error_and_tells_nothing, setup, teardown),

@@ -332,6 +332,8 @@ enum mcc_netcheck_name_verdict_t
     MCC_NETCHECK_NAME_SINKHOLE = 7,
     // Two resolvers have no address in common.
     MCC_NETCHECK_NAME_DISAGREE = 8,
+    // This device could not ask: `error_number` says why.
+    MCC_NETCHECK_NAME_NOT_TRIED = 9,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1018,6 +1020,8 @@ typedef struct mcc_netcheck_name_t {
     mcc_netcheck_name_verdict_t verdict;
     // The resolvers' response code (RFC 1035 section 4.1.1) where they fail; else 0.
     uint16_t code;
+    // The error of the system that `verdict` tells of; else 0.
+    int32_t error_number;
     // Whether the resolvers keep to TTLs.
     mcc_netcheck_ttl_verdict_t ttl;
     // The addresses that were tried, as texts.

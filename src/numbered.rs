@@ -1,6 +1,6 @@
 //! Tables by numbers that this library has given itself, one after the other.
 
-use crate::error::Failure;
+use crate::error::{Failure, Status};
 use crate::memory;
 
 /// What has a number, in order of the numbers. A new number is the highest, and goes to the end. There is less code in it than in a tree
@@ -46,7 +46,7 @@ impl<T> Numbered<T> {
 
     /// Makes room for one more entry. Errors: no memory.
     pub fn make_room(&mut self) -> Result<(), Failure> {
-        memory::extended(&mut self.entries, 1)
+        memory::refusable(|| self.entries.try_reserve(1)).map_err(|_| Status::OutOfMemory.into())
     }
 
     /// All entries, in order.

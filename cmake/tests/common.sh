@@ -5,6 +5,8 @@ export LC_ALL=C
 
 # Set by CMakeLists.txt beside this file.
 : "${SOURCE:?}" "${WORK:?}" "${ARCHIVE:?}" "${CC:?}" "${PREFIX:?}"
+# Empty: the usual compiler.
+[[ -n ${RUSTC:-} ]] || unset RUSTC
 # Where programs are for another machine.
 # shellcheck disable=SC2034
 read -r -a emulator <<<"${EMULATOR:-}"

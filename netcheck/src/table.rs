@@ -278,6 +278,7 @@ fn name(name: &NameReport) -> (String, Mood) {
         NameVerdict::NoSuchName => ("no such name".into(), Mood::Bad),
         NameVerdict::ServerFailure { code } => (format!("the DNS fails, code {code}"), Mood::Bad),
         NameVerdict::NoAnswer => ("the DNS does not answer".into(), Mood::Bad),
+        NameVerdict::NotTried { errno } => (format!("not tried, error {errno}"), Mood::Bad),
         NameVerdict::HostsFileOnly => ("from the hosts file only".into(), Mood::Doubtful),
         NameVerdict::Sinkhole { address } => (format!("leads to {address}: blocked"), Mood::Bad),
         NameVerdict::Disagree => ("resolvers disagree".into(), Mood::Doubtful),

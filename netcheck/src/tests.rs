@@ -145,6 +145,7 @@ fn every_verdict() -> Vec<Report> {
         NameVerdict::NoSuchName,
         NameVerdict::ServerFailure { code: 2 },
         NameVerdict::NoAnswer,
+        NameVerdict::NotTried { errno },
         NameVerdict::HostsFileOnly,
         NameVerdict::Sinkhole { address },
         NameVerdict::Disagree,

@@ -170,6 +170,8 @@ pub enum mcc_netcheck_name_verdict_t {
     MCC_NETCHECK_NAME_SINKHOLE = 7,
     /// Two resolvers have no address in common.
     MCC_NETCHECK_NAME_DISAGREE = 8,
+    /// This device could not ask: `error_number` says why.
+    MCC_NETCHECK_NAME_NOT_TRIED = 9,
 }
 
 /// Whether the resolvers keep to the time that an answer may be kept for.
@@ -351,6 +353,8 @@ pub struct mcc_netcheck_name_t {
     pub verdict: mcc_netcheck_name_verdict_t,
     /// The resolvers' response code (RFC 1035 section 4.1.1) where they fail; else 0.
     pub code: u16,
+    /// The error of the system that `verdict` tells of; else 0.
+    pub error_number: i32,
     /// Whether the resolvers keep to TTLs.
     pub ttl: mcc_netcheck_ttl_verdict_t,
     /// The addresses that were tried, as texts.
@@ -621,6 +625,7 @@ fn tell_endpoint(report: &EndpointReport, callback: &dyn Fn(mcc_netcheck_result_
         host: host.as_ptr(),
         verdict: c_name(&report.name.verdict),
         code: if let NameVerdict::ServerFailure { code } = report.name.verdict { code } else { 0 },
+        error_number: if let NameVerdict::NotTried { errno } = report.name.verdict { errno } else { 0 },
         ttl: match report.name.ttl {
             TtlVerdict::Ok => mcc_netcheck_ttl_verdict_t::MCC_NETCHECK_TTL_OK,
             TtlVerdict::Stale { .. } => mcc_netcheck_ttl_verdict_t::MCC_NETCHECK_TTL_STALE,
@@ -643,6 +648,7 @@ fn c_name(verdict: &NameVerdict) -> mcc_netcheck_name_verdict_t {
         NameVerdict::NoSuchName => MCC_NETCHECK_NAME_NOT_FOUND,
         NameVerdict::ServerFailure { .. } => MCC_NETCHECK_NAME_SERVER_FAILURE,
         NameVerdict::NoAnswer => MCC_NETCHECK_NAME_NO_ANSWER,
+        NameVerdict::NotTried { .. } => MCC_NETCHECK_NAME_NOT_TRIED,
         NameVerdict::HostsFileOnly => MCC_NETCHECK_NAME_HOSTS_FILE_ONLY,
         NameVerdict::Sinkhole { .. } => MCC_NETCHECK_NAME_SINKHOLE,
         NameVerdict::Disagree => MCC_NETCHECK_NAME_DISAGREE,

@@ -6,6 +6,7 @@ use crate::panic;
 use hickory_proto::op::{Header, Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
+use rustix::io::Errno;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
@@ -56,10 +57,16 @@ pub(super) fn is_name(host: &str) -> bool {
 }
 
 /// Asks a resolver for the addresses of a host. None: it did not answer, or not in a way that can be understood, in time.
-pub(super) fn ask(resolver: SocketAddr, host: &str, deadline: Instant) -> Option<Answer> {
-    let name = name(host)?;
-    let mut questions = [Question::new(&name, RecordType::A).ok()?, Question::new(&name, RecordType::AAAA).ok()?];
-    ask_by_udp(resolver, &mut questions, deadline).ok()?;
+///
+/// Errors: this device lacks what it takes to ask, such as a descriptor.
+pub(super) fn ask(resolver: SocketAddr, host: &str, deadline: Instant) -> Result<Option<Answer>, Errno> {
+    let questions = name(host).and_then(|name| {
+        Some([Question::new(&name, RecordType::A).ok()?, Question::new(&name, RecordType::AAAA).ok()?])
+    });
+    let Some(mut questions) = questions else { return Ok(None) };
+    if let Err(error) = ask_by_udp(resolver, &mut questions, deadline) {
+        return Errno::from_io_error(&error).filter(is_shortage).map_or(Ok(None), Err);
+    }
     let mut by_tcp = questions.iter().filter(|question| matches!(question.said, Some(Said::Truncated))).count();
     for question in &mut questions {
         if matches!(question.said, Some(Said::Truncated)) {
@@ -69,10 +76,14 @@ pub(super) fn ask(resolver: SocketAddr, host: &str, deadline: Instant) -> Option
             question.said = ask_by_tcp(resolver, question, until).ok().flatten();
         }
     }
-    together(questions.map(|question| match question.said {
+    Ok(together(questions.map(|question| match question.said {
         Some(Said::Answer(answer)) => Some(answer),
         _ => None,
-    }))
+    })))
+}
+
+fn is_shortage(error: &Errno) -> bool {
+    [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS].contains(error)
 }
 
 /// A family that fails takes nothing away from one that has addresses: there are resolvers that never answer for IPv6.
@@ -119,7 +130,7 @@ fn ask_by_udp(resolver: SocketAddr, questions: &mut [Question], deadline: Instan
     let socket = OwnedFd::from(UdpSocket::bind((any, 0))?);
     let socket = UdpSocket::from(descriptor::beyond_standard_streams(socket)?);
     socket.connect(resolver)?;
-    let mut buffer = memory::zeroed(usize::from(u16::MAX)).map_err(io::Error::other)?;
+    let mut buffer = memory::zeroed(usize::from(u16::MAX)).map_err(|_| Errno::NOMEM)?;
     for tries_left in (1..=TRIES).rev() {
         let until = Instant::now() + left(deadline) / tries_left;
         let mut unanswered = questions.iter().filter(|question| question.said.is_none());
@@ -285,7 +296,7 @@ mod tests {
 
     fn asked(server: &Server, patience: Duration) -> Option<Answer> {
         let deadline = Instant::now() + patience;
-        let answer = ask(server.address, HOST, deadline);
+        let answer = ask(server.address, HOST, deadline).unwrap();
         assert!(deadline + Duration::from_secs(10) > Instant::now(), "not in time");
         answer
     }
@@ -388,7 +399,7 @@ mod tests {
         assert_eq!(asked(&server, SHORT), None);
         let closed = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
         let start = Instant::now();
-        assert_eq!(ask(closed, HOST, start + PATIENCE), None);
+        assert_eq!(ask(closed, HOST, start + PATIENCE), Ok(None));
         assert!(start.elapsed() < PATIENCE / 2, "a closed port is waited for");
     }
 
@@ -435,7 +446,7 @@ mod tests {
             }
             resolver
         });
-        assert_eq!(ask(address_of_resolver, HOST, Instant::now() + SHORT), None);
+        assert_eq!(ask(address_of_resolver, HOST, Instant::now() + SHORT), Ok(None));
         drop(forger.join().unwrap());
         assert_eq!(ports.iter().count(), 2);
     }

@@ -120,7 +120,10 @@ pub struct Finding {
 pub fn findings(nat: &NatVerdict, endpoints: &[EndpointReport]) -> Vec<Finding> {
     // Who has no way to the internet can have one to a service on a network of its own.
     let any_way = endpoints.iter().flat_map(|report| &report.ports).any(|tried| !has_no_way(tried));
-    if *nat == NatVerdict::NoAddress && !any_way {
+    // Who lacks what it takes to ask has not seen its own address either.
+    let could_not_ask = endpoints.iter().any(|report| matches!(report.name.verdict, NameVerdict::NotTried { .. }));
+    let no_address = *nat == NatVerdict::NoAddress && !could_not_ask;
+    if no_address && !any_way {
         return vec![words::no_network(Severity::Stops)];
     }
     let judge = Judge::new(endpoints);
@@ -136,7 +139,8 @@ pub fn findings(nat: &NatVerdict, endpoints: &[EndpointReport]) -> Vec<Finding> 
     match nat {
         NatVerdict::Direct { .. } => {}
         NatVerdict::BehindNat { address } => findings.push(words::behind_nat(*address)),
-        NatVerdict::NoAddress => findings.push(words::no_network(Severity::Note)),
+        NatVerdict::NoAddress if no_address => findings.push(words::no_network(Severity::Note)),
+        NatVerdict::NoAddress => {}
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings
@@ -203,6 +207,7 @@ impl<'a> Judge<'a> {
             NameVerdict::NoSuchName => add(needed, Kind::NoSuchName, Detail::Nothing),
             NameVerdict::ServerFailure { code } => add(needed, Kind::ResolverFails, Detail::Code(*code)),
             NameVerdict::NoAnswer => add(needed, Kind::ResolverSilent, Detail::Nothing),
+            NameVerdict::NotTried { errno } => add(needed, Kind::NotTried, Detail::Errno(*errno)),
             NameVerdict::HostsFileOnly => add(Severity::Warning, Kind::HostsFile, Detail::Nothing),
             NameVerdict::Sinkhole { address } => {
                 let by_resolver = report.name.answers.iter().any(|answer| answer.addresses.contains(address));

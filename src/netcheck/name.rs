@@ -4,6 +4,7 @@ use super::dns::{self, Answer};
 use super::range::{self, Range};
 use super::report::ResolverAnswer;
 use super::verdict::NameVerdict;
+use rustix::io::Errno;
 use std::net::{IpAddr, SocketAddr};
 
 /// How many addresses of a host are tried.
@@ -15,6 +16,8 @@ pub(super) struct Known<'a> {
     pub is_name: bool,
     /// What each resolver said; none if it did not answer.
     pub answers: &'a [(SocketAddr, Option<Answer>)],
+    /// Why a resolver could not be asked, if so.
+    pub not_asked: Option<Errno>,
     /// What the system's own way gives.
     pub system: &'a [IpAddr],
     /// The hosts file has it.
@@ -43,6 +46,8 @@ impl Known<'_> {
             NameVerdict::NoSuchName
         } else if let Some(code) = failure {
             NameVerdict::ServerFailure { code }
+        } else if let Some(error) = self.not_asked {
+            NameVerdict::NotTried { errno: error.raw_os_error() }
         } else {
             NameVerdict::NoAnswer
         }
@@ -121,10 +126,23 @@ mod tests {
             is_name: true,
             answers: &answers,
             system: &system,
+            not_asked: None,
             in_hosts_file,
             allow_private_addresses: private,
         };
         (known.verdict(), known.addresses().len())
+    }
+
+    #[test]
+    fn who_could_not_ask_knows_of_no_silence() {
+        let one = |answer| [("192.0.2.53:53".parse().unwrap(), answer)];
+        let verdict = |answers: &[(SocketAddr, Option<Answer>)]| {
+            let (not_asked, system) = (Some(Errno::MFILE), &[]);
+            Known { is_name: true, answers, not_asked, system, in_hosts_file: false, allow_private_addresses: false }
+                .verdict()
+        };
+        assert_eq!(verdict(&one(None)), NameVerdict::NotTried { errno: Errno::MFILE.raw_os_error() });
+        assert_eq!(verdict(&one(says(2, &[]))), NameVerdict::ServerFailure { code: 2 });
     }
 
     fn verdict(answers: &[Option<Answer>]) -> NameVerdict {

@@ -124,6 +124,8 @@ struct Host {
     verdict: NameVerdict,
     addresses: Vec<IpAddr>,
     answers: Vec<(SocketAddr, Option<Answer>)>,
+    /// Why a resolver could not be asked.
+    not_asked: Option<Errno>,
     /// When each answer came.
     times: Vec<Instant>,
 }
@@ -141,7 +143,7 @@ fn places(hosts: &[Host]) -> HashMap<&str, usize> {
 }
 
 enum Found {
-    Answer(Option<Answer>, Instant),
+    Answer(Result<Option<Answer>, Errno>, Instant),
     OfSystem(Vec<IpAddr>),
 }
 
@@ -181,6 +183,7 @@ fn look_up(options: &Options, resolvers: &[SocketAddr], deadline: Instant, steps
             verdict: NameVerdict::IsAddress,
             addresses: Vec::from_iter(*address),
             answers: Vec::new(),
+            not_asked: None,
             times: Vec::new(),
         })
         .collect();
@@ -190,7 +193,7 @@ fn look_up(options: &Options, resolvers: &[SocketAddr], deadline: Instant, steps
         match found.next().flatten() {
             Some(Found::OfSystem(addresses)) => of_system[*at] = addresses,
             Some(Found::Answer(answer, time)) => hosts[*at].take(resolvers, answer, time),
-            None if is_resolvers => hosts[*at].take(resolvers, None, deadline),
+            None if is_resolvers => hosts[*at].take(resolvers, Ok(None), deadline),
             None => {}
         }
     }
@@ -199,6 +202,7 @@ fn look_up(options: &Options, resolvers: &[SocketAddr], deadline: Instant, steps
         let known = Known {
             is_name: dns::is_name(&host.name),
             answers: &host.answers,
+            not_asked: host.not_asked,
             system: &of_system[at],
             in_hosts_file: resolvers::in_hosts_file(&host.name),
             allow_private_addresses: options.allow_private_addresses,
@@ -210,8 +214,10 @@ fn look_up(options: &Options, resolvers: &[SocketAddr], deadline: Instant, steps
 
 impl Host {
     /// Answers come in the order of the resolvers.
-    fn take(&mut self, resolvers: &[SocketAddr], answer: Option<Answer>, time: Instant) {
-        self.answers.push((resolvers[self.answers.len()], answer));
+    fn take(&mut self, resolvers: &[SocketAddr], answer: Result<Option<Answer>, Errno>, time: Instant) {
+        let resolver = resolvers[self.answers.len()];
+        self.not_asked = self.not_asked.or(answer.as_ref().err().copied());
+        self.answers.push((resolver, answer.ok().flatten()));
         self.times.push(time);
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn ask_again(resolver: SocketAddr, host: &str, first: Answer, at: Ins
     while seen.later.len() < 2 && next < deadline {
         std::thread::sleep(next.saturating_duration_since(Instant::now()));
         let until = deadline.min(Instant::now() + PATIENCE);
-        let answer = dns::ask(resolver, host, until).filter(|answer| answer.ttl.is_some());
+        let answer = dns::ask(resolver, host, until).ok().flatten().filter(|answer| answer.ttl.is_some());
         next = Instant::now() + PAUSE;
         let Some(answer) = answer else { break };
         seen.later.push(answer);

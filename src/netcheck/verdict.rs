@@ -20,6 +20,11 @@ pub enum NameVerdict {
     },
     /// No resolver answers.
     NoAnswer,
+    /// This device could not ask a resolver.
+    NotTried {
+        /// The error number of the system, such as 24 (EMFILE).
+        errno: i32,
+    },
     /// No resolver knows the name, and the system has addresses for it all the same: from a hosts file.
     HostsFileOnly,
     /// An address that no service of the internet can have.

@@ -124,6 +124,20 @@ fn a_resolver_that_fails_for_every_name_is_told_once() {
 }
 
 #[test]
+fn a_device_that_cannot_ask_is_no_fault_of_the_network() {
+    let found = names(&NameVerdict::NotTried { errno: 24 });
+    let [devices, gateways] = &found[..] else { panic!("{found:#?}") };
+    let texts = ["could not ask the DNS", "24", "limit of open files"];
+    assert_is(devices, Severity::Stops, Kind::NotTried, &texts);
+    assert_is(gateways, Severity::Warning, Kind::NotTried, &["Only Edge gateways"]);
+    let mut reports = all_well();
+    reports.truncate(1);
+    reports[0].name.verdict = NameVerdict::NotTried { errno: 24 };
+    reports[0].ports.clear();
+    assert_eq!(only(&NatVerdict::NoAddress, &reports).kind, Kind::NotTried);
+}
+
+#[test]
 fn a_resolver_that_fails_for_one_name_is_told_of_that_name() {
     let mut reports = all_well();
     reports[2].name.verdict = NameVerdict::ServerFailure { code: 5 };

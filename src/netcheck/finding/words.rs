@@ -170,6 +170,10 @@ impl Words<'_> {
                 format!("The time of the check was over before {port} of {hosts} could be tried."),
                 "Give the check more time (--timeout), or check fewer hosts at once.".into(),
             ),
+            (Kind::NotTried, Detail::Errno(errno)) if first.port.is_none() => (
+                format!("This device could not ask the DNS for {hosts}: {}.", system_error(*errno)),
+                "Look at what keeps programs of this device from the network, such as a limit of open files, and check again.".into(),
+            ),
             (Kind::NotTried, Detail::Errno(errno)) => (
                 format!("This device could not try {port} of {hosts}: {}.", system_error(*errno)),
                 "Look at what keeps programs of this device from the network, such as its own firewall or a limit, and check again.".into(),
