@@ -372,8 +372,8 @@ static void print_idle_crowd(void)
            crowds.idle_connections, crowds.plan->interval_s, crowds.plan->idle_seconds);
     printf("| heap | **%.0f bytes** | |\n| resident memory | **%.0f bytes** | |\n", crowds.idle_heap, crowds.idle_resident);
     printf("| pings an hour | %.2f | %.2f |\n", hourly(crowds.idle_pings), pings);
-    printf("| wake-ups of the library's thread an hour | **%.2f** | %.2f at most: two a ping |\n", hourly((double)crowds.idle_switches),
-           2 * pings);
+    printf("| wake-ups of the library's thread an hour | **%.2f** | %.2f at most: two for each of these pings |\n",
+           hourly((double)crowds.idle_switches), 2 * hourly(crowds.idle_pings));
     printf("| processor time an hour | %.0f µs | |\n", hourly((double)crowds.idle_cpu_time_ns) / 1000);
 }
 
