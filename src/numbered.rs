@@ -33,6 +33,21 @@ impl<T> Numbered<T> {
         self.place(number).ok().map(|at| &self.entries[at].1)
     }
 
+    /// The entry of a number, to change it.
+    pub fn get_mut(&mut self, number: u64) -> Option<&mut T> {
+        self.place(number).ok().map(|at| &mut self.entries[at].1)
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Takes an entry out.
     pub fn remove(&mut self, number: u64) -> Option<T> {
         self.place(number).ok().map(|at| self.entries.remove(at).1)
@@ -50,7 +65,6 @@ impl<T> Numbered<T> {
     }
 
     /// All entries, in order.
-    #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = &(u64, T)> {
         self.entries.iter()
     }

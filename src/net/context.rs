@@ -15,9 +15,10 @@ use crate::connection::networks::Networks;
 use crate::connection::{self, Input, Lookup, Report, State, Statistics, Transport};
 use crate::error::{Failure, Status};
 use crate::lock::lock;
+use crate::numbered::Numbered;
 use crate::{log, memory, panic, tls};
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -401,8 +402,8 @@ const NETWORK_RETRY: Duration = Duration::from_secs(1);
 /// The loop.
 struct EventLoop {
     environment: Environment,
-    /// Each in a block of its own, and no table that would have to grow as a whole: there may be no memory for that.
-    drivers: BTreeMap<u64, Box<Driver>>,
+    /// Each in a block of its own: the table alone moves when it grows.
+    drivers: Numbered<Box<Driver>>,
     deadlines: BTreeSet<(Duration, u64)>,
     ready: Vec<Readiness>,
     stopped: bool,
@@ -423,7 +424,7 @@ impl EventLoop {
     fn new(environment: Environment) -> Self {
         Self {
             environment,
-            drivers: BTreeMap::new(),
+            drivers: Numbered::new(),
             deadlines: BTreeSet::new(),
             ready: Vec::new(),
             stopped: false,
@@ -455,13 +456,13 @@ impl EventLoop {
             if readiness.token == NETWORK_TOKEN && self.look_at.is_none() {
                 self.look_at = Some(clock::now().saturating_add(NETWORK_SETTLES));
             }
-            if let Some((id, link)) = self.environment.tokens.get(&readiness.token).copied() {
+            if let Some((id, link)) = self.environment.tokens.get(readiness.token).copied() {
                 self.with(id, &mut |driver, environment| driver.ready(environment, link, readiness));
             }
         }
         self.ready = ready;
         for token in hungry {
-            if let Some((id, link)) = self.environment.tokens.get(&token).copied() {
+            if let Some((id, link)) = self.environment.tokens.get(token).copied() {
                 self.with(id, &mut |driver, environment| driver.feed(environment, link));
             }
         }
@@ -525,7 +526,7 @@ impl EventLoop {
             log::info(format_args!("the network of this device has changed"));
             resolver::network_changed();
         }
-        let ids: Vec<u64> = self.drivers.keys().copied().collect();
+        let ids: Vec<u64> = self.drivers.iter().map(|(id, _)| *id).collect();
         for id in ids {
             self.with(id, &mut |driver, environment| {
                 driver.close_gone(environment, &surroundings);
@@ -597,8 +598,8 @@ impl EventLoop {
         self.stopped = true;
         lock(&self.environment.inbox.state).ended = true;
         self.run_commands();
-        let ids: Vec<u64> = self.drivers.keys().copied().collect();
-        for driver in self.drivers.values() {
+        let ids: Vec<u64> = self.drivers.iter().map(|(id, _)| *id).collect();
+        for (_, driver) in self.drivers.iter() {
             driver.shared().close();
         }
         for id in ids {
@@ -608,7 +609,7 @@ impl EventLoop {
 
     /// Runs one connection. A panic ends that connection and no other. One function for all that is done with one: it is not small.
     fn with(&mut self, id: u64, body: &mut dyn FnMut(&mut Driver, &mut Environment)) {
-        let Some(driver) = self.drivers.get_mut(&id) else { return };
+        let Some(driver) = self.drivers.get_mut(id) else { return };
         let before = driver.deadline;
         let environment = &mut self.environment;
         let survived = panic::guard(false, || {
@@ -625,7 +626,7 @@ impl EventLoop {
             self.deadlines.insert((after, id));
         }
         if !survived || driver.is_closed() {
-            let Some(driver) = self.drivers.remove(&id) else { return };
+            let Some(driver) = self.drivers.remove(id) else { return };
             if !survived {
                 driver.shared().close();
                 panic::guard((), || driver.abandon(environment));

@@ -11,11 +11,11 @@ use crate::connection::networks::Network;
 use crate::connection::{Connection, Input, Link, Lookup, Output, Report, State, Transport};
 use crate::error::{Class, Failure, Status};
 use crate::keepalive::adaptive::Knowledge;
+use crate::numbered::Numbered;
 use crate::tls;
 use crate::tls::time::Clock;
 use crate::{log, memory};
 use rustix::io::Errno;
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(super) struct Environment {
     pub(super) reactor: Reactor,
     pub(super) inbox: Arc<Inbox>,
     /// Which socket of which connection a token of the reactor means.
-    pub(super) tokens: BTreeMap<u64, (u64, Link)>,
+    pub(super) tokens: Numbered<(u64, Link)>,
     /// The tokens of sockets that have more to read and let others go first, each once.
     pub(super) hungry: Vec<u64>,
     next_token: u64,
@@ -49,7 +49,7 @@ impl Environment {
         Ok(Self {
             reactor,
             inbox,
-            tokens: BTreeMap::new(),
+            tokens: Numbered::new(),
             hungry: Vec::new(),
             next_token: 0,
             incoming: memory::zeroed(INCOMING_SIZE)?,
@@ -277,7 +277,7 @@ impl Driver {
     /// The connection is given up after a fault of the library.
     pub(super) fn abandon(mut self, environment: &mut Environment) {
         for io in self.links.drain(..) {
-            environment.tokens.remove(&io.token);
+            environment.tokens.remove(io.token);
         }
         for ticket in self.shared.unreported() {
             let reason = Status::Internal.into();
@@ -430,7 +430,7 @@ impl Driver {
     fn take_link(&mut self, environment: &mut Environment, link: Link) -> Option<LinkIo> {
         let position = self.links.iter().position(|io| io.link == link)?;
         let io = self.links.swap_remove(position);
-        environment.tokens.remove(&io.token);
+        environment.tokens.remove(io.token);
         Some(io)
     }
 
