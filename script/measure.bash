@@ -49,17 +49,5 @@ make_certificates() {
         -addext basicConstraints=CA:false
 }
 
-# write_document TABLE: puts a file between the two lines of the document that begin and end it.
-write_document() {
-    local begin="<!-- script/$me --write: begin -->" end="<!-- script/$me --write: end -->" line
-    for line in "$begin" "$end"; do
-        grep -qxF -- "$line" "$document" || fail "$document lacks the line \"$line\""
-    done
-    awk -v begin="$begin" -v end="$end" -v table="$1" '
-        $0 == end { inside = 0 }
-        !inside { print }
-        $0 == begin { inside = 1; print ""; while ((getline line < table) > 0) print line; print "" }
-    ' "$document" >"$build/document.md"
-    cat "$build/document.md" >"$document"
-    say "$document has the table now"
-}
+# shellcheck source=script/document.bash
+source script/document.bash
