@@ -362,7 +362,8 @@ impl Driver {
 
     fn connect(&mut self, environment: &mut Environment, link: Link, address: SocketAddr) {
         log::debug(format_args!("connection {}: connecting to {address}", self.id));
-        let socket = memory::spare().and_then(|()| match self.settings.core.transport {
+        let room = memory::spare().and_then(|()| environment.tokens.make_room());
+        let socket = room.and_then(|()| match self.settings.core.transport {
             Transport::Tcp => Socket::connect_tcp(address, &self.settings.tcp),
             Transport::Udp => Socket::connect_udp(address),
         });
