@@ -266,7 +266,7 @@ fn the_contract_holds_in_ten_thousand_random_histories() {
         assert!((0.47..0.53).contains(&mean), "after {failures} failures: {mean}");
     }
     // Measured, and a quarter more: an interval of a second is among them. Where sizes have 32 bits, other histories are drawn.
-    let most_wake_ups = if cfg!(target_pointer_width = "32") { 2200.0 } else { 1700.0 };
-    assert!(sum.most_wake_ups < most_wake_ups, "{}", sum.most_wake_ups);
-    assert!(sum.most_outputs < 10_000.0, "{}", sum.most_outputs);
+    let (wake_ups, outputs) = if cfg!(target_pointer_width = "32") { (2200.0, 13_000.0) } else { (1700.0, 10_000.0) };
+    assert!(sum.most_wake_ups < wake_ups, "{}", sum.most_wake_ups);
+    assert!(sum.most_outputs < outputs, "{}", sum.most_outputs);
 }
