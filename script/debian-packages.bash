@@ -51,7 +51,10 @@ use_private_lists() {
     mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
     # A newer one would have apt read all lists again.
     [[ -e $folder/status ]] || : >"$folder/status"
-    apt_options+=(-o Dir::State="$folder" -o Dir::State::Lists="$folder/lists" -o Dir::State::status="$folder/status"
+    # What the release came with, before what security updates bring in: a package has the same version for all architectures there, and
+    # the compiler is the oldest that this project promises to build with.
+    printf 'Package: *\nPin: release n=%s\nPin-Priority: 990\n' "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" >"$folder/preferences"
+    apt_options+=(-o Dir::Etc::Preferences="$folder/preferences" -o Dir::State="$folder" -o Dir::State::Lists="$folder/lists" -o Dir::State::status="$folder/status"
         -o Dir::Cache="$folder/cache" -o Dir::Cache::pkgcache=pkgcache.bin -o Dir::Cache::srcpkgcache=srcpkgcache.bin -o Acquire::Languages=none)
     for architecture in "$(dpkg --print-architecture)" "$@"; do
         apt_options+=(-o "APT::Architectures::=$architecture")
