@@ -37,13 +37,6 @@ static atomic_size_t refused_size;
 static atomic_long blocks;
 static atomic_uint_fast64_t allocations;
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 void begin_shortage(shortage_t shortage)
 {
     atomic_store(&counted, 0);
@@ -86,6 +79,13 @@ long allocated_blocks(void)
 
 /* A sanitizer has an allocator of its own: there is no shortage of memory then, and nothing is counted. */
 #if defined(ALLOCATES)
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 /* This thread is in the C library's lookup. */
 static _Thread_local bool looks_up;
 
