@@ -297,6 +297,7 @@ static peer_t *start_server_for(fixture_t *fixture, const char *name)
 /* All uses with this shortage, with each number of allocations, or a part of them; or with 0 to `last` descriptors. */
 static void sweep(fixture_t *fixture, const char *what, uint64_t last)
 {
+    skip_under_emulation("it would take an hour");
     const char *every = getenv("MCC_TEST_EVERY"), *only = getenv("MCC_TEST_ONLY");
     unsigned failures = 0;
     for (size_t index = 0; index < scenario_count; index++) {
