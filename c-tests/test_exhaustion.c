@@ -29,6 +29,8 @@
 #include <unistd.h>
 
 enum { USE_TAKES_AT_MOST_S = 60, AT_ONCE = 8, LEAKING_ROUNDS = 12, TOLERATED_BLOCKS = 6 };
+/* A use has three sessions, and more where it is repeated; the servers have 1024. */
+enum { USES_OF_A_SERVER = 50 };
 /* Without MCC_TEST_EVERY: each of the first, and so many of the others. */
 enum { CLOSELY = 5, SOME = 12 };
 
@@ -316,7 +318,19 @@ static void sweep(fixture_t *fixture, const char *what, uint64_t last)
         if (last != UINT64_MAX) {
             run_uses(&sweep, 0, 1, last);
         } else if (every != NULL) {
-            run_uses(&sweep, 1, strtoull(every, NULL, 10), UINT64_MAX);
+            /* A server of the tests keeps what clients leave behind, and is started anew now and then. */
+            const uint64_t step = strtoull(every, NULL, 10);
+            assert_true(step > 0);
+            for (uint64_t first = 1; sweep.failures < 10; first += step * USES_OF_A_SERVER) {
+                const uint64_t behind = first + step * USES_OF_A_SERVER;
+                run_uses(&sweep, first, step, behind - 1);
+                if (sweep.not_reached < behind) {
+                    break;
+                }
+                stop_peer(fixture, peer);
+                peer = start_server_for(fixture, scenarios[index].name);
+                sweep.port = peer_port(peer);
+            }
         } else {
             run_uses(&sweep, 1, 1, CLOSELY);
             run_uses(&sweep, CLOSELY + 1, sweep.allocations / SOME + 1, UINT64_MAX);
