@@ -127,6 +127,19 @@ void skip_under_emulation(const char *reason)
     }
 }
 
+bool is_under_valgrind(void)
+{
+    return getenv("MCC_TEST_VALGRIND") != NULL;
+}
+
+void skip_under_valgrind(const char *reason)
+{
+    if (is_under_valgrind()) {
+        print_message("skipped under valgrind: %s\n", reason);
+        skip();
+    }
+}
+
 void run_program_of_tests(const char *const *arguments)
 {
     const char *all[MAXIMUM_ARGUMENTS + 1] = {NULL};

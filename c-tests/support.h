@@ -175,6 +175,9 @@ unsigned times(unsigned count);
 bool is_emulated(void);
 /* For what the emulator does not do, or does itself. */
 void skip_under_emulation(const char *reason);
+/* The same where this program runs under valgrind. */
+void skip_under_valgrind(const char *reason);
+bool is_under_valgrind(void);
 /* Becomes another program of the tests, by its path and with arguments, the last one NULL. */
 void run_program_of_tests(const char *const *arguments);
 

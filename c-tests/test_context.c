@@ -831,10 +831,7 @@ static long new_thread(const long *before, size_t count)
 static void signals_are_left_to_the_program(void **state)
 {
     (void)state;
-    if (getenv("MCC_TEST_VALGRIND") != NULL) {
-        print_message("skipped: a thread's real mask is valgrind's\n");
-        skip();
-    }
+    skip_under_valgrind("a thread's real mask is valgrind's");
     skip_under_emulation("a thread's real mask is the emulator's");
     struct sigaction before[65];
     sigset_t mask_before;

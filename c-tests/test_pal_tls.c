@@ -433,11 +433,8 @@ static void libcoap_with_openssl_answers_pings_over_dtls(void **state)
 
 static void libcoap_with_gnutls_answers_pings_over_dtls(void **state)
 {
-    if (getenv("MCC_TEST_VALGRIND") != NULL) {
-        print_message("skipped: a handshake that takes longer than a second has its flights repeated, after which libcoap with GnuTLS "
-                      "takes the first datagram for one of the handshake\n");
-        skip();
-    }
+    skip_under_valgrind("a handshake that takes longer than a second has its flights repeated, after which libcoap with GnuTLS takes the "
+                        "first datagram for one of the handshake");
     speak_with_libcoap(*state, "coap-server-gnutls");
 }
 

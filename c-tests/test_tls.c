@@ -524,10 +524,7 @@ static void openssl_s_server_is_spoken_to(void **state)
 static void an_idle_connection_keeps_one_large_buffer(void **state)
 {
     fixture_t *fixture = *state;
-    if (getenv("MCC_TEST_VALGRIND") != NULL) {
-        print_message("skipped: valgrind has a heap of its own, which mallinfo2 knows nothing of\n");
-        skip();
-    }
+    skip_under_valgrind("it has a heap of its own, which mallinfo2 knows nothing of");
     enum { CONNECTIONS = 20, MOST = 46000, LARGE = 12000 };
     static const uint32_t versions[] = {MCC_TLS_1_2, MCC_TLS_1_3};
     for (size_t version = 0; version < 2; version++) {

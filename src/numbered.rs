@@ -4,7 +4,7 @@ use crate::error::{Failure, Status};
 use crate::memory;
 
 /// What has a number, in order of the numbers. A new number is the highest, and goes to the end. There is less code in it than in a tree
-/// or a hash table, and with ten thousand entries it is as fast.
+/// or a hash table.
 #[derive(Debug)]
 pub struct Numbered<T> {
     entries: Vec<(u64, T)>,
